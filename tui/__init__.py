@@ -1,0 +1,1 @@
+"""The console: panes, keys and theme over `dataspine.service`."""
