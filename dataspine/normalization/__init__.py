@@ -1,0 +1,1 @@
+"""Text columns to exact typed columns, by the source's profile."""

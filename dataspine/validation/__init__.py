@@ -1,0 +1,1 @@
+"""Contracts on records and invariants of batches."""
