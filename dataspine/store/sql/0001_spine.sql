@@ -22,12 +22,16 @@ CREATE TABLE source_profiles (
 
 CREATE TABLE symbols (
   symbol_id     INTEGER PRIMARY KEY,            -- our number for it
-  source_symbol TEXT    NOT NULL,               -- as the vendor wrote it
-  symbol        TEXT    NOT NULL,               -- canonical
-  symbology     TEXT    NOT NULL,               -- rule set that made `symbol` of `source_symbol`
-  UNIQUE (source_symbol, symbol, symbology)
+  symbol        TEXT    NOT NULL UNIQUE         -- canonical
 ) STRICT;
-CREATE INDEX symbols_by_symbol ON symbols (symbol);
+
+CREATE TABLE symbol_aliases (
+  source_id     INTEGER NOT NULL REFERENCES sources (source_id),
+  source_symbol TEXT    NOT NULL,               -- as the vendor wrote it
+  symbol_id     INTEGER NOT NULL REFERENCES symbols (symbol_id),
+  symbology     TEXT    NOT NULL,               -- rule set that made the canonical symbol of it
+  PRIMARY KEY (source_id, source_symbol, symbol_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE payloads (
   payload_id    INTEGER PRIMARY KEY,
@@ -283,14 +287,14 @@ CREATE VIEW trade_data_visible AS
     FROM trade_revisions WHERE superseded_by IN (SELECT run_id FROM runs WHERE state = 'running');
 
 CREATE VIEW market_data_view AS
-  SELECT s.name AS source, y.symbol, y.source_symbol,
+  SELECT s.name AS source, y.symbol,
          strftime('%Y-%m-%dT%H:%M:%S', m.timestamp_us / 1000000, 'unixepoch')
            || printf('.%06dZ', m.timestamp_us % 1000000) AS timestamp,
          m.interval_s, m.price, m.volume, m.open, m.high, m.low, m.vwap, m.trade_count, m.volume_kind,
          m.run_id, m.position
     FROM market_data_visible m JOIN sources s USING (source_id) JOIN symbols y USING (symbol_id);
 CREATE VIEW trade_data_view AS
-  SELECT s.name AS source, t.client_id, t.trade_id, y.symbol, y.source_symbol,
+  SELECT s.name AS source, t.client_id, t.trade_id, y.symbol,
          strftime('%Y-%m-%dT%H:%M:%S', t.timestamp_us / 1000000, 'unixepoch')
            || printf('.%06dZ', t.timestamp_us % 1000000) AS timestamp,
          t.side, t.quantity, t.price, t.venue, t.exec_type, t.ref_trade_id, t.run_id, t.position

@@ -1,0 +1,1 @@
+"""SQLite and the payload archive: the only place that knows either."""
