@@ -1,0 +1,273 @@
+"""Settings: `dataspine.toml`, then `.env`, then the environment; a wrong one is named with key, line and cure.
+
+Secrets are never settings: a profile holds references (`env:NAME`, `file:PATH`) that `resolve_secret` looks up.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ValidationError
+
+from dataspine.errors import ConfigError
+from dataspine.schemas.models import MODELS
+from dataspine.schemas.presets import load_presets, overlay
+from dataspine.schemas.source import Settings as Table
+from dataspine.schemas.source import SourceProfile
+
+CONFIG_NAME = "dataspine.toml"
+ENV_PREFIX = "DATASPINE_"
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+_OWN_VARIABLES = frozenset({"DATASPINE_HOME", "DATASPINE_NOW", "DATASPINE_ACTOR"})
+"""Variables that the commands read themselves; they override no key."""
+
+
+class Settings(Table):
+    """A workspace's configuration, whole."""
+
+    home: Path
+    file: Path | None = None
+    """The file it came from; None where there is none and the defaults hold."""
+    data_root: Path
+    """Folder that sources' paths are relative to: `data_root` in the file, by default the workspace."""
+    log_level: LogLevel = "INFO"
+    sources: dict[str, SourceProfile] = {}
+    rules: dict[str, dict[str, Any]] = {}
+    """Parameters of detection rules, by rule."""
+
+
+def load_config(home: str | Path | None = None) -> Settings:
+    """The settings of a workspace, by default of `DATASPINE_HOME` or the current directory.
+
+    Raises: SystemExit that says file, key, line and cure when anything is wrong; no file at all is no error.
+    """
+    try:
+        return read_settings(Path(home or os.environ.get("DATASPINE_HOME") or "."))
+    except ConfigError as error:
+        raise SystemExit(str(error)) from error
+
+
+def read_settings(home: Path, *, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a workspace.
+
+    Raises: ConfigError with file, key, line and cure.
+    """
+    path = home / CONFIG_NAME
+    text = _text_of(path)
+    table = _parsed(text, path)
+    _apply_environment(table, _environment(home, environment))
+    sources = table.pop("sources", {})
+    if not isinstance(sources, dict):
+        raise _wrong(path, text, ("sources",), "must be a table of sources")
+    profiles = {name: profile_from_table(name, part, path=path, text=text) for name, part in sources.items()}
+    root = (home / str(table.pop("data_root", "."))).resolve()
+    given = {"home": home, "data_root": root, "file": path if text else None, "sources": profiles, **table}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise _named(error, Settings, (), path=path, text=text) from error
+
+
+def profile_from_table(name: str, table: Any, *, path: Path | None = None, text: str = "") -> SourceProfile:
+    """The whole profile of a source: its own keys over its preset.
+
+    Raises: ConfigError with file, key, line and cure.
+    """
+    where = ("sources", name)
+    if not isinstance(table, dict):
+        raise _wrong(path, text, where, "must be a table")
+    presets = load_presets()
+    preset = table.get("preset")
+    if preset is not None and preset not in presets:
+        raise _wrong(path, text, (*where, "preset"), "must be one of " + ", ".join(presets), found=preset)
+    merged = {**overlay(presets.get(preset, {}), table), "name": name}
+    try:
+        profile = SourceProfile.model_validate(merged)
+    except ValidationError as error:
+        raise _named(error, SourceProfile, where, path=path, text=text) from error
+    for key, problem, found in _contradictions(profile):
+        raise _wrong(path, text, (*where, *key), problem, found=found)
+    return profile
+
+
+def resolve_secret(reference: str, *, environment: Mapping[str, str] | None = None) -> str:
+    """The secret that `env:NAME` or `file:PATH` refers to; any other text is itself.
+
+    Raises: ConfigError if the variable is not set, or the file is missing or readable by others.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        value = (os.environ if environment is None else environment).get(name)
+        if not value:
+            raise ConfigError("a secret is not set", where=f"environment variable {name}", cure=f"export {name}=…")
+        return value
+    if kind == "file":
+        return _secret_file(Path(name).expanduser())
+    return reference
+
+
+def _secret_file(path: Path) -> str:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError("a secret's file cannot be read", where=str(path), cure="Make it, mode 0600") from error
+    if mode & 0o077:
+        raise ConfigError(
+            "a secret's file must be yours alone", found=f"mode {mode:o}", where=str(path), cure=f"chmod 600 {path}"
+        )
+    return secret
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError as error:
+        raise ConfigError("the file must be UTF-8", where=f"{path}, byte {error.start}") from error
+    except OSError as error:
+        raise ConfigError(f"the file cannot be read ({error.strerror})", where=str(path)) from error
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        cure = "TOML needs quotes around text and one key a line"
+        raise ConfigError(f"the file is not TOML: {error}", where=str(path), cure=cure) from error
+
+
+def _environment(home: Path, given: Mapping[str, str] | None) -> dict[str, str]:
+    """Variables of `.env` under those of the environment, ours only."""
+    merged: dict[str, str] = {}
+    env_file = home / ".env"
+    for number, line in enumerate(_text_of(env_file).splitlines(), start=1):
+        entry = line.strip().removeprefix("export ")
+        if not entry or entry.startswith("#"):
+            continue
+        name, equals, value = entry.partition("=")
+        if not equals:
+            raise ConfigError("a line must be NAME=value", where=f"{env_file}, line {number}")
+        merged[name.strip()] = value.strip().strip("\"'")
+    merged.update(os.environ if given is None else given)
+    return {name: value for name, value in merged.items() if name.startswith(ENV_PREFIX)}
+
+
+def _apply_environment(table: dict[str, Any], variables: Mapping[str, str]) -> None:
+    """Lay `DATASPINE_SOURCES__IEX_QUOTES__PATH=…` over the file: two underscores go one table down."""
+    for name, value in variables.items():
+        if name in _OWN_VARIABLES:
+            continue
+        *parents, key = name.removeprefix(ENV_PREFIX).lower().split("__")
+        target = table
+        for parent in parents:
+            target = target.setdefault(parent, {})
+            if not isinstance(target, dict):
+                raise ConfigError("a variable names a table below a plain value", where=name)
+        target[key] = value
+
+
+def _contradictions(profile: SourceProfile) -> list[tuple[tuple[str, ...], str, object]]:
+    """What is wrong with a profile whose keys are all well formed: key, problem, found."""
+    model = MODELS[profile.kind]
+    known, required = set(model.model_fields), set(model.required()) - {"source"}
+    found: list[tuple[tuple[str, ...], str, object]] = []
+    for name in profile.fields:
+        if name not in known - {"source"}:
+            found.append((("fields", name), _unknown(name, known - {"source"}), None))
+    for name in sorted(required - profile.fields.keys()):
+        found.append((("fields",), f"must map {name}, which {model.__name__} requires", None))
+    if profile.path and profile.url:
+        found.append((("url",), "must not stand beside path", None))
+    template_names = set(re.findall(r"{(\w+)}", profile.file_name or ""))
+    for name, mapping in profile.fields.items():
+        for key, value in (("file", mapping.file), ("day", mapping.day)):
+            if value is not None and value not in template_names:
+                found.append((("fields", name, key), "must be a name in file_name", value))
+        if mapping.zone is not None and not _is_zone(mapping.zone):
+            found.append((("fields", name, "zone"), "must be an IANA time zone such as Europe/London", mapping.zone))
+        if mapping.day is not None and (mapping.zone is None or mapping.unit is None):
+            found.append((("fields", name, "day"), "needs unit and zone beside it", None))
+    if not profile.symbology.charset.isascii():
+        found.append((("symbology", "charset"), "must be ASCII characters", None))
+    if profile.format == "csv" and not profile.csv.header and not profile.csv.columns:
+        found.append((("csv", "columns"), "must name the columns of a file without header", None))
+    return found
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _named(
+    error: ValidationError, model: type[BaseModel], where: tuple[str, ...], *, path: Path | None, text: str
+) -> ConfigError:
+    """The first error of pydantic as one of ours."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = tuple(str(part) for part in first["loc"] if not str(part).startswith(("function-", "tuple[")))
+    problem = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        problem = _unknown(key[-1], _keys_at(model, key[:-1]))
+    return _wrong(path, text, (*where, *key), problem)
+
+
+def _keys_at(model: type[BaseModel], key: tuple[str, ...]) -> set[str]:
+    """Keys that the table at `key` may have."""
+    current: Any = model
+    for part in key:
+        fields = getattr(current, "model_fields", {})
+        known = {field.alias or name: field.annotation for name, field in fields.items()}
+        current = known.get(part, current)
+        arguments = getattr(current, "__args__", ())
+        current = next((item for item in arguments if hasattr(item, "model_fields")), current)
+    return {field.alias or name for name, field in getattr(current, "model_fields", {}).items()}
+
+
+def _unknown(key: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(key, sorted(known), n=1)
+    return "is no key that is known here" + (f"; did you mean {close[0]}?" if close else "")
+
+
+def _wrong(
+    path: Path | None, text: str, key: tuple[str, ...], problem: str, *, found: object = None
+) -> ConfigError:
+    line = line_of(text, key)
+    where = ", ".join(part for part in (str(path) if path else "", f"line {line}" if line else "") if part)
+    return ConfigError(
+        f"{'.'.join(key)} {problem}",
+        found=found,
+        where=where or None,
+        cure="Every key is described in docs/reference/config.md",
+    )
+
+
+def line_of(text: str, key: tuple[str, ...]) -> int | None:
+    """Line of a TOML text on which a key, or the nearest table or key above it, stands."""
+    table: tuple[str, ...] = ()
+    best, depth = None, 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        entry = line.strip()
+        header = re.match(r"^\[+\s*([^\]]+?)\s*\]+", entry)
+        if header:
+            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+            here = table
+        elif "=" in entry and not entry.startswith("#"):
+            here = (*table, *(part.strip().strip("\"'") for part in entry.partition("=")[0].split(".")))
+        else:
+            continue
+        if here == key[: len(here)] and len(here) > depth:
+            best, depth = number, len(here)
+    return best
