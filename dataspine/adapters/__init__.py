@@ -1,0 +1,1 @@
+"""From where the bytes are to chunks of records as text."""

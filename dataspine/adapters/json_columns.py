@@ -1,0 +1,376 @@
+"""Runs of JSON records to text columns: a compiled decoder for what is plain, the exact reader for what is not.
+
+The fast path may be used only where it cannot differ from `json_exact`. It differs in what it passes over in silence,
+so a run is plain only if all of this holds: it is UTF-8 throughout; no key can hide behind an escape; no record can be
+nested too deep; each key that a path looks up stands there as often as the decoder found it; each value is a string, a
+number or null, a string where one is asked for; no integer is minus zero, whose sign the decoder drops.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from operator import attrgetter
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import polars as pl
+from msgspec import UNSET, UnsetType
+
+from dataspine.adapters.json_exact import ExactReader, Verdict
+from dataspine.schemas.payload import MAX_DEPTH, MAX_FIELD_CHARS, MAX_RECORD_BYTES, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Tree = dict[str, "int | Tree"]
+"""Dotted paths as nested keys; a leaf is the number of its column."""
+
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+# Any number becomes 0: only keys and strings of this decoder's result are looked at.
+_ANYTHING = msgspec.json.Decoder(float_hook=len)
+_ESCAPED_ASCII = re.compile(rb"\\u00[0-7]")
+_MINUS_ZERO = re.compile(rb"-0[ \t\n\r,}\]]")
+_UNSAFE_IN_KEY = re.compile(r'["\\/\x00-\x1f]')
+_PLAIN_TYPES = {str, int, type(None)}
+
+
+class Column(NamedTuple):
+    """What a decoder found at one path, a value a record."""
+
+    values: list[Any]
+    """Strings, integers and None."""
+    types: set[type]
+    """Types of the values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Neighbouring records as columns; a chunk is made of parts."""
+
+    first: int
+    """Position of the first record."""
+    count: int
+    """Records, readable or not."""
+    frame: pl.DataFrame
+    faults: tuple[Fault, ...]
+    broken: frozenset[int]
+    origin: int
+    """Position of the first of `raws()`."""
+    raws: Callable[[], Sequence[bytes]]
+    """Bytes of the records; costs only when called."""
+    size_bytes: int
+    keys: Sequence[str] = ()
+    """Keys of the records in a map of symbols, from `origin` on."""
+    blank_lines: int = 0
+
+    def split(self, count: int) -> tuple[Part, Part]:
+        """The first `count` records, and the others."""
+        middle = self.first + count
+        is_head = pl.col("position") < middle
+        head = replace(
+            self,
+            count=count,
+            frame=self.frame.filter(is_head),
+            faults=tuple(fault for fault in self.faults if fault.position < middle),
+            broken=frozenset(position for position in self.broken if position < middle),
+        )
+        tail = replace(
+            self,
+            first=middle,
+            count=self.count - count,
+            frame=self.frame.filter(~is_head),
+            faults=self.faults[len(head.faults) :],
+            broken=self.broken - head.broken,
+            size_bytes=0,
+            blank_lines=0,
+        )
+        return head, tail
+
+
+class RecordColumns:
+    """Reads records at some paths; compiled once a document."""
+
+    def __init__(self, paths: Sequence[str], *, text_paths: frozenset[str], unwrap: str | None) -> None:
+        self._paths = tuple(paths)
+        self._exact = ExactReader(paths, text_paths=text_paths, unwrap=unwrap)
+        self._plan = _plan(self._paths, text_paths, unwrap)
+
+    def decode(self, piece: bytes) -> list[Any] | None:
+        """Decoded records of a JSON array; None if they have to be read one by one.
+
+        Raises: msgspec.DecodeError if `piece` is no JSON array.
+        """
+        if self._plan is not None:
+            try:
+                return self._plan.run_decoder.decode(piece)
+            except (msgspec.ValidationError, UnicodeDecodeError):
+                pass
+        _ELEMENTS.decode(piece)
+        return None
+
+    def decode_lines(self, lines: Sequence[bytes]) -> list[Any] | None:
+        """Decoded records, one a line; None if they have to be read one by one."""
+        if self._plan is None:
+            return None
+        try:
+            return list(map(self._plan.decoder.decode, lines))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+
+    def part_of_run(self, piece: bytes, decoded: list[Any] | None, *, first: int) -> Part:
+        """Columns of a JSON array of records, which `decode` or `decode_lines` has read."""
+        columns = None
+        if decoded is not None and self._plan is not None:
+            columns = self._plan.columns(decoded, piece)
+        series = None if columns is None else _series_of_run(self._paths, columns)
+        if decoded is None or series is None:
+            return self.part_of_records(_elements(piece), first=first)
+        position = pl.int_range(first, first + len(decoded), eager=True).alias("position")
+        return Part(
+            first=first,
+            count=len(decoded),
+            frame=pl.DataFrame([position, *series]),
+            faults=(),
+            broken=frozenset(),
+            origin=first,
+            raws=lambda: _elements(piece),
+            size_bytes=len(piece),
+        )
+
+    def part_of_records(self, raws: Sequence[bytes], *, first: int, keys: Sequence[str] = ()) -> Part:
+        """Columns of records read one by one, each by the fast way if it is plain."""
+        rows: list[tuple[str | None, ...]] = []
+        positions: list[int] = []
+        faults: list[Fault] = []
+        for position, raw in enumerate(raws, start=first):
+            verdict = self._plain_verdict(raw) or self._exact.read(raw)
+            faults += [Fault(position, *complaint) for complaint in verdict.complaints]
+            if verdict.values is not None:
+                positions.append(position)
+                rows.append(verdict.values)
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(self._paths)
+        series = [
+            pl.Series(path, texts, dtype=pl.String) for path, texts in zip(self._paths, columns, strict=True)
+        ]
+        return Part(
+            first=first,
+            count=len(raws),
+            frame=pl.DataFrame([pl.Series("position", positions, dtype=pl.Int64), *series]),
+            faults=tuple(faults),
+            broken=frozenset(range(first, first + len(raws))).difference(positions),
+            origin=first,
+            raws=lambda: raws,
+            size_bytes=sum(map(len, raws)),
+            keys=keys,
+        )
+
+    def _plain_verdict(self, raw: bytes) -> Verdict | None:
+        """Texts of one record; None if it is not plain."""
+        if self._plan is None or len(raw) > MAX_RECORD_BYTES:
+            return None
+        decoded = self.decode_lines([raw])
+        columns = None if decoded is None else self._plan.columns(decoded, raw)
+        if columns is None:
+            return None
+        texts = tuple(value if value is None else str(value) for (value,), _ in columns)
+        is_too_long = any(len(text) > MAX_FIELD_CHARS for text in texts if text is not None)
+        return None if is_too_long else Verdict(texts, ())
+
+
+def _elements(piece: bytes) -> list[bytes]:
+    """Bytes of the elements of a sound JSON array."""
+    return list(map(bytes, _ELEMENTS.decode(piece)))
+
+
+def _series_of_run(paths: Sequence[str], columns: list[Column]) -> list[pl.Series] | None:
+    """Text columns; None if a text may be too long."""
+    series = [_text_series(path, column) for path, column in zip(paths, columns, strict=True)]
+    lengths = [texts.str.len_bytes().max() for texts in series]
+    is_too_long = any(isinstance(length, int) and length > MAX_FIELD_CHARS for length in lengths)
+    return None if is_too_long else series
+
+
+def _text_series(path: str, column: Column) -> pl.Series:
+    values = column.values
+    if int not in column.types:
+        return pl.Series(path, values, dtype=pl.String)
+    if str not in column.types:
+        try:
+            return pl.Series(path, values, dtype=pl.Int64).cast(pl.String)
+        except (TypeError, OverflowError):
+            # Beyond 64 bits; Python's integers have no end.
+            pass
+    return pl.Series(path, [value if value is None else str(value) for value in values], dtype=pl.String)
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """One object on the paths: a compiled type, and what stands in it."""
+
+    struct: type[msgspec.Struct]
+    leaves: tuple[tuple[str, str, int], ...]
+    """Key, attribute, column."""
+    branches: tuple[tuple[str, str, _Node], ...]
+    """Key, attribute, object below."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Decoders for some paths, and the judgement whether what they read is plain."""
+
+    root: _Node
+    unwrap: str | None
+    decoder: msgspec.json.Decoder[Any]
+    """One record; where `unwrap` is asked for, its attribute `inner` is the object under that key."""
+    run_decoder: msgspec.json.Decoder[list[Any]]
+    tokens: dict[str, bytes]
+    """Every key that is looked up, as it stands in the text."""
+    escape: re.Pattern[bytes]
+    """What may hide one of these keys."""
+    column_count: int
+
+    def columns(self, records: list[Any], text: bytes) -> list[Column] | None:
+        """Values by path; None if the text of these records is not plain."""
+        if not self._is_plain_text(text, len(records)):
+            return None
+        harvest = _Harvest([Column([], set())] * self.column_count, dict.fromkeys(self.tokens, 0))
+        if self.unwrap is not None:
+            harvest.key_counts[self.unwrap] += sum(record.inner is not UNSET for record in records)
+            records = [record if record.inner is UNSET else record.inner for record in records]
+        harvest.gather(self.root, records)
+        is_plain = all(column.types <= _PLAIN_TYPES for column in harvest.columns)
+        if not is_plain or not self._is_each_key_once(text, harvest.key_counts):
+            return None
+        has_zero = any(int in column.types and 0 in column.values for column in harvest.columns)
+        return None if has_zero and _MINUS_ZERO.search(text) else harvest.columns
+
+    def _is_plain_text(self, text: bytes, record_count: int) -> bool:
+        if not text.isascii() and not _is_utf8(text):
+            return False
+        if b"\\" in text and self.escape.search(text):
+            return False
+        bound = text.count(b"{") + text.count(b"[") - record_count
+        return bound < MAX_DEPTH or (record_count > 1 and all(map(_is_shallow, _elements(text))))
+
+    def _is_each_key_once(self, text: bytes, found: dict[str, int]) -> bool:
+        """Whether no key that the decoder looked up was given twice, so that it kept one value and dropped another.
+
+        A key's text may stand elsewhere as well, in another object or as a string. Then everything is decoded and
+        encoded again: what was dropped is missing there.
+        """
+        doubtful = {
+            token: count for name, token in self.tokens.items() if (count := text.count(token)) != found[name]
+        }
+        if not doubtful:
+            return True
+        try:
+            again = msgspec.json.encode(_ANYTHING.decode(text))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        return all(again.count(token) == count for token, count in doubtful.items())
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_shallow(raw: bytes) -> bool:
+    return raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH
+
+
+@dataclass(frozen=True, slots=True)
+class _Harvest:
+    """What a decoder found in a run; filled as the plan's tree is walked."""
+
+    columns: list[Column]
+    key_counts: dict[str, int]
+    """How often each key was found in an object where it is looked up."""
+
+    def gather(self, node: _Node, objects: list[Any]) -> None:
+        """Take what stands in these objects, and in those below."""
+        for key, attribute, number in node.leaves:
+            self.columns[number] = self._present(key, list(map(attrgetter(attribute), objects)))
+        for key, attribute, branch in node.branches:
+            absent = branch.struct()
+            found = self._present(key, list(map(attrgetter(attribute), objects)))
+            self.gather(branch, [absent if value is None else value for value in found.values])
+
+    def _present(self, key: str, values: list[Any]) -> Column:
+        """Values with None where there is none; those that there are, null too, are counted."""
+        self.key_counts[key] += len(values)
+        types = set(map(type, values))
+        if UnsetType not in types:
+            return Column(values, types)
+        self.key_counts[key] -= list(map(type, values)).count(UnsetType)
+        return Column(
+            [None if value is UNSET else value for value in values], types - {UnsetType} | {type(None)}
+        )
+
+
+def _plan(paths: Sequence[str], text_paths: frozenset[str], unwrap: str | None) -> _Plan | None:
+    """Compiled decoders; None where the paths are such that only the exact reader can follow them."""
+    tree = _tree(paths)
+    keys = {key for path in paths for key in path.split(".")} | ({unwrap} if unwrap is not None else set())
+    if tree is None or unwrap in tree or any(_UNSAFE_IN_KEY.search(key) for key in keys):
+        return None
+    texts = {column for column, path in enumerate(paths) if path in text_paths}
+    root = _node(tree, texts)
+    record = root.struct if unwrap is None else _wrapper(root, unwrap)
+    is_ascii = all(key.isascii() for key in keys)
+    return _Plan(
+        root=root,
+        unwrap=unwrap,
+        decoder=msgspec.json.Decoder(record, float_hook=str),
+        run_decoder=msgspec.json.Decoder(GenericAlias(list, (record,)), float_hook=str),
+        tokens={key: f'"{key}"'.encode() for key in keys},
+        escape=_ESCAPED_ASCII if is_ascii else re.compile(rb"\\u"),
+        column_count=len(paths),
+    )
+
+
+def _tree(paths: Sequence[str]) -> Tree | None:
+    """Paths as nested keys; None if one path goes through the end of another."""
+    tree: Tree = {}
+    for column, path in enumerate(paths):
+        *parents, last = path.split(".")
+        node = tree
+        for key in parents:
+            below = node.setdefault(key, {})
+            if isinstance(below, int):
+                return None
+            node = below
+        if last in node:
+            return None
+        node[last] = column
+    return tree
+
+
+def _node(tree: Tree, texts: set[int]) -> _Node:
+    leaves: list[tuple[str, str, int]] = []
+    branches: list[tuple[str, str, _Node]] = []
+    fields: list[tuple[str, Any, Any]] = []
+    for number, (key, below) in enumerate(tree.items()):
+        attribute = f"field_{number}"
+        if isinstance(below, int):
+            leaves.append((key, attribute, below))
+            fields.append((attribute, str | None if below in texts else Any, UNSET))
+        else:
+            branch = _node(below, texts)
+            branches.append((key, attribute, branch))
+            fields.append((attribute, branch.struct | None, UNSET))
+    names = {f"field_{number}": key for number, key in enumerate(tree)}
+    # Without the garbage collector's header: the values hold no cycles, and a run has many of them.
+    struct = msgspec.defstruct("Record", fields, rename=names, gc=False)
+    return _Node(struct, tuple(leaves), tuple(branches))
+
+
+def _wrapper(root: _Node, unwrap: str) -> type[msgspec.Struct]:
+    """Type of a record that holds its fields itself or, under the key `unwrap`, in an object."""
+    inner = ("inner", root.struct, UNSET)
+    return msgspec.defstruct("Wrapped", [inner], bases=(root.struct,), rename={"inner": unwrap}, gc=False)
