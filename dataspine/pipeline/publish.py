@@ -1,0 +1,196 @@
+"""One run's writing: chunk after chunk into the store, and everything back out if the run does not hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from dataspine.pipeline.canonical import OrderMeter, RunDigest
+from dataspine.pipeline.stages import conflict_refusals
+from dataspine.schemas.dead_letter import NewLetter, Scope
+from dataspine.schemas.run import RunCounts
+from dataspine.schemas.source import Kind
+from dataspine.store import dead_letters, rows
+from dataspine.store.sources import SymbolNumbers
+from dataspine.validation.contracts import CONTRACT_VERSION
+
+if TYPE_CHECKING:
+    from dataspine.pipeline.stages import Outcome
+    from dataspine.schemas.source import SourceProfile
+    from dataspine.store.sqlite import Connection
+
+
+class CrossChunkConflict(Exception):  # noqa: N818 - a signal between two passes, never an error that anyone sees
+    """A key of this payload came back with other values in a later chunk."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counters of a run in progress."""
+
+    rows_read: int = 0
+    inserted: int = 0
+    unchanged: int = 0
+    corrected: int = 0
+    rejected: int = 0
+    duplicate: int = 0
+    skipped: int = 0
+    out_of_order: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    skipped_by: dict[str, int] = field(default_factory=dict)
+
+    def read(self, outcome: Outcome) -> None:
+        """Count what was read, refused and skipped."""
+        self.rows_read += outcome.records
+        self.rejected += outcome.rejected.height
+        self.duplicate += outcome.duplicate
+        for rule, lines in outcome.skipped.items():
+            self.skipped += lines
+            self.skipped_by[rule] = self.skipped_by.get(rule, 0) + lines
+        for code, records in outcome.rejected["code"].value_counts().iter_rows():
+            self.reasons[code] = self.reasons.get(code, 0) + records
+
+    def counts(self) -> RunCounts:
+        """The account as it stands."""
+        return RunCounts(
+            self.rows_read,
+            self.inserted,
+            self.unchanged,
+            self.corrected,
+            self.rejected,
+            self.duplicate,
+            self.skipped,
+            self.out_of_order,
+            dict(sorted(self.reasons.items(), key=lambda item: (-item[1], item[0]))),
+            dict(sorted(self.skipped_by.items())),
+        )
+
+
+class Publication:
+    """Writes the outcomes of one run."""
+
+    def __init__(self, profile: SourceProfile, *, source_id: int, payload_id: int, run_id: int) -> None:
+        self.profile = profile
+        self.source_id = source_id
+        self.payload_id = payload_id
+        self.run_id = run_id
+        self.tally = Tally()
+        self.digest = RunDigest(profile.kind)
+        self.resolved: list[int] = []
+        """Letters to close when the run is published."""
+        self._family = rows.FAMILIES[profile.kind]
+        self._order = OrderMeter()
+        self._symbols = SymbolNumbers(source_id, profile.symbology.name)
+
+    def write(self, tx: Connection, outcome: Outcome) -> Outcome:
+        """Store a chunk's rows and count everything; the outcome as it was stored.
+
+        Raises: CrossChunkConflict if a key of an earlier chunk comes back with other values; nothing counts then.
+        """
+        stored = self._stored_form(tx, outcome.accepted)
+        found = rows.compare(tx, stored, self._family, source_id=self.source_id, run_id=self.run_id)
+        if found.conflicting.height:
+            raise CrossChunkConflict
+        corrected = found.corrected
+        if corrected.height and self.profile.contract.conflict == "dead":
+            outcome, corrected = _refused(outcome, corrected, self.profile), corrected.clear()
+        place = {"source_id": self.source_id, "run_id": self.run_id}
+        self.tally.inserted += rows.insert(tx, found.new, self._family, **place)
+        self.tally.corrected += rows.correct(tx, corrected, self._family, **place)
+        self.tally.unchanged += found.unchanged
+        if found.repeated.height:
+            repeats = found.repeated.select("position")
+            unique = outcome.accepted.join(repeats, on="position", how="anti", maintain_order="left")
+            outcome = replace(outcome, accepted=unique, duplicate=outcome.duplicate + repeats.height)
+        self.tally.read(outcome)
+        self.tally.out_of_order += self._order.count(outcome.accepted)
+        self.digest.add(outcome.accepted)
+        return outcome
+
+    def write_letters(
+        self, tx: Connection, outcome: Outcome, *, now_us: int, open_letters: dict[tuple[str, int], int]
+    ) -> None:
+        """Keep a chunk's refused records, and note open letters of this payload whose records are good by now."""
+        dead_letters.insert(
+            tx,
+            letters_of(outcome),
+            source_id=self.source_id,
+            payload_id=self.payload_id,
+            run_id=self.run_id,
+            now_us=now_us,
+        )
+        waiting = [position for scope, position in open_letters if scope == Scope.RECORD]
+        if not waiting:
+            return
+        good = outcome.accepted.filter(pl.col("position").is_in(waiting))["position"].to_list()
+        self.resolved += [open_letters[Scope.RECORD, position] for position in good]
+
+    def without_newer(self, tx: Connection, outcome: Outcome, *, received_at_us: int) -> Outcome:
+        """The outcome with rows refused whose key a payload received later has given other values.
+
+        A letter that passes late must not undo what the vendor restated since.
+        """
+        stored = self._stored_form(tx, outcome.accepted)
+        found = rows.compare(tx, stored, self._family, source_id=self.source_id, run_id=self.run_id)
+        newer = rows.written_after(tx, found.corrected, self._family, self.source_id, received_at_us)
+        return _refused(outcome, newer, self.profile) if newer.height else outcome
+
+    def roll_back(self, tx: Connection) -> None:
+        """Take back all that this run wrote."""
+        rows.roll_back(tx, self._family, source_id=self.source_id, run_id=self.run_id)
+        dead_letters.remove_of_run(tx, self.run_id, self.payload_id)
+
+    def _stored_form(self, tx: Connection, accepted: pl.DataFrame) -> pl.DataFrame:
+        """Accepted rows with the store's columns: numbers for symbols, INTEGER volumes where volumes are whole."""
+        pairs = accepted.select("source_symbol", "symbol").unique(maintain_order=True).rows()
+        numbers = self._symbols.numbers(tx, pairs)
+        frame = accepted.rename({"timestamp": "timestamp_us"}).with_columns(
+            symbol_id=accepted["symbol"].replace_strict(
+                list(numbers), list(numbers.values()), return_dtype=pl.Int64
+            )
+        )
+        if self.profile.kind is Kind.MARKET and self.profile.volume == "integer":
+            frame = frame.with_columns(pl.col("volume").cast(pl.Int64))
+        return frame.select(*self._family.keys, *self._family.values, "position")
+
+
+def _refused(outcome: Outcome, rows_at_odds: pl.DataFrame, profile: SourceProfile) -> Outcome:
+    """The outcome with rows refused that contradict what an earlier payload brought."""
+    at_odds = rows_at_odds.select("position")
+    refused = outcome.accepted.join(at_odds, on="position", how="semi", maintain_order="left")
+    return replace(
+        outcome,
+        accepted=outcome.accepted.join(at_odds, on="position", how="anti", maintain_order="left"),
+        rejected=pl.concat([outcome.rejected, conflict_refusals(refused, profile)]).sort("position"),
+    )
+
+
+def letters_of(outcome: Outcome) -> list[NewLetter]:
+    """A letter for each refused record of a chunk."""
+    refused = outcome.rejected
+    if not refused.height:
+        return []
+    positions = refused["position"].to_list()
+    return [
+        NewLetter(
+            scope=Scope.RECORD,
+            position=position,
+            raw=raw,
+            reasons_json=reasons_json,
+            code=code,
+            fingerprint=fingerprint,
+            rule_version=CONTRACT_VERSION,
+            context=context,
+        )
+        for position, code, fingerprint, reasons_json, raw, context in zip(
+            positions,
+            refused["code"].to_list(),
+            refused["fingerprint"].to_list(),
+            refused["reasons_json"].to_list(),
+            outcome.raw(positions),
+            outcome.contexts(positions),
+            strict=True,
+        )
+    ]

@@ -1,0 +1,264 @@
+"""Redrive: dead letters through the heart again, under today's profile and the receipt of their payload.
+
+Letters of one payload are tried in one run and one transaction. An operator's edit is archived as a payload of its
+own first, so that its bytes have the same standing as a vendor's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from dataspine.adapters.file_name import values_from_name
+from dataspine.adapters.records import read_record
+from dataspine.errors import BusyError, PayloadError
+from dataspine.normalization.coerce import Origin
+from dataspine.pipeline.canonical import CANONICAL, key_columns
+from dataspine.pipeline.ingest import IngestOptions, ingest_payload, profile_text, recover
+from dataspine.pipeline.publish import Publication
+from dataspine.pipeline.refusal import encoded_reasons
+from dataspine.pipeline.spine import code_version, owner
+from dataspine.pipeline.stages import Outcome, judge_chunk, settled
+from dataspine.schemas.audit_event import EventType, NewEvent
+from dataspine.schemas.codes import Code, Violation
+from dataspine.schemas.dead_letter import DeadLetter, LetterState, Scope
+from dataspine.schemas.run import RunStart, RunState
+from dataspine.store import dead_letters, payloads, runs, sources
+from dataspine.validation.contracts import CONTRACT_VERSION
+
+if TYPE_CHECKING:
+    from dataspine.pipeline.spine import Spine
+    from dataspine.schemas.payload import Payload
+    from dataspine.schemas.source import SourceProfile
+    from dataspine.store.sqlite import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a letter became, or would become."""
+
+    letter_id: int
+    passes: bool
+    reasons: tuple[Violation, ...] = ()
+    """Why it is refused again."""
+    key: str | None = None
+    """Canonical key of the row it becomes."""
+    run_id: int | None = None
+    """Run that stored or refused it; None for a rehearsal."""
+
+
+def rehearse(spine: Spine, profile: SourceProfile, letters: Iterable[DeadLetter]) -> list[Verdict]:
+    """What a retry of these letters would do; writes nothing."""
+    verdicts = []
+    for group in _groups(letters):
+        if group[0].scope != Scope.RECORD:
+            verdicts += [Verdict(letter.letter_id, passes=True) for letter in group]
+            continue
+        payload, _ = payloads.find_payload(spine.workspace.database.connection, group[0].payload_id)
+        verdicts += _verdicts(group, _judged(group, profile, payload), profile)
+    return verdicts
+
+
+def redrive(spine: Spine, profile: SourceProfile, letters: Iterable[DeadLetter]) -> list[Verdict]:
+    """Try letters again: what passes now is stored and its letter resolved, what fails keeps its new reasons.
+
+    Raises: BusyError if a letter is not open or was changed since it was read; nothing of its payload is stored then.
+    """
+    verdicts: list[Verdict] = []
+    for group in _groups(letters):
+        closed = [letter for letter in group if letter.state != LetterState.OPEN]
+        if closed:
+            raise BusyError("only an open letter can be tried", found=closed[0].state, where=_name(closed[0]))
+        if group[0].scope == Scope.RECORD:
+            with spine.workspace.source_lock(profile.name):
+                recover(spine, profile.name)
+                verdicts += _Retry(spine, profile, group).run()
+        else:
+            verdicts += [_whole(spine, profile, letter) for letter in group]
+    return verdicts
+
+
+def _groups(letters: Iterable[DeadLetter]) -> list[list[DeadLetter]]:
+    """Letters that are tried together: those of one payload; an edited one stands alone."""
+    groups: dict[tuple[int, int], list[DeadLetter]] = {}
+    for letter in letters:
+        alone = letter.letter_id if letter.edited is not None or letter.scope != Scope.RECORD else 0
+        groups.setdefault((letter.payload_id, alone), []).append(letter)
+    return [sorted(group, key=lambda letter: letter.position) for group in groups.values()]
+
+
+def _whole(spine: Spine, profile: SourceProfile, letter: DeadLetter) -> Verdict:
+    """A letter for a whole payload or batch: the payload again, without the breaker for the operator insists."""
+    payload, _ = payloads.find_payload(spine.workspace.database.connection, letter.payload_id)
+    summary = ingest_payload(spine, profile, payload, options=IngestOptions(breaker=False))
+    if summary.state == RunState.SUCCEEDED:
+        return Verdict(letter.letter_id, passes=True, key=f"run {summary.run_id}", run_id=summary.run_id)
+    reasons = tuple(Violation(code, "", "the payload is refused again") for code in summary.counts.reasons)
+    return Verdict(letter.letter_id, passes=False, reasons=reasons, run_id=summary.run_id)
+
+
+def _judged(letters: Sequence[DeadLetter], profile: SourceProfile, payload: Payload) -> Outcome:
+    """Records of letters through the heart, each by itself, then their keys among each other."""
+    outcomes = [_judge_one(letter, profile, payload) for letter in letters]
+    merged = Outcome(
+        pl.concat([outcome.accepted for outcome in outcomes]),
+        pl.concat([outcome.rejected for outcome in outcomes]),
+        records=len(letters),
+        duplicate=0,
+    )
+    return settled(merged, profile)
+
+
+def _judge_one(letter: DeadLetter, profile: SourceProfile, payload: Payload) -> Outcome:
+    context = letter.context
+    try:
+        values = values_from_name(profile.file_name, context.get("name", "")) if profile.file_name else {}
+        record = letter.bytes_to_try.decode(context.get("encoding", "utf-8"), "surrogateescape")
+        chunk = read_record(record.encode("utf-8", "surrogateescape"), profile, context)
+    except (PayloadError, UnicodeError) as error:
+        code = error.code if isinstance(error, PayloadError) else str(Code.ENCODING)
+        return _refused(letter.position, Violation(code, "", str(error)), profile)
+    origin = Origin(payload.sha256, values, offset=letter.position - 1)
+    outcome = judge_chunk(chunk, profile, origin=origin, received_at_us=payload.received_at_us)
+    if outcome.accepted.height + outcome.rejected.height != 1:
+        reason = Violation(Code.JSON_SHAPE, "", f"expected one record, found {chunk.records}")
+        return _refused(letter.position, reason, profile)
+    here = pl.lit(letter.position, pl.Int64).alias("position")
+    return replace(
+        outcome, accepted=outcome.accepted.with_columns(here), rejected=outcome.rejected.with_columns(here)
+    )
+
+
+def _refused(position: int, reason: Violation, profile: SourceProfile) -> Outcome:
+    reasons = pl.DataFrame(
+        {"position": [position], "code": [str(reason.code)], "field": [reason.field], "message": [reason.message]}
+    )
+    return Outcome(CANONICAL[profile.kind].empty(), encoded_reasons(reasons), records=1, duplicate=0)
+
+
+def _verdicts(
+    letters: Sequence[DeadLetter], outcome: Outcome, profile: SourceProfile, *, run_id: int | None = None
+) -> list[Verdict]:
+    keys = {
+        row[0]: " ".join(str(part) for part in row[1:])
+        for row in outcome.accepted.select("position", *key_columns(profile.kind)).iter_rows()
+    }
+    refusals = {row["position"]: row for row in outcome.rejected.iter_rows(named=True)}
+    found = []
+    for letter in letters:
+        refusal = refusals.get(letter.position)
+        if refusal is None:
+            # A repeat of a record that passes beside it is stored as that record.
+            found.append(Verdict(letter.letter_id, passes=True, key=keys.get(letter.position), run_id=run_id))
+        else:
+            reasons = json.loads(refusal["reasons_json"])
+            found.append(
+                Verdict(
+                    letter.letter_id,
+                    passes=False,
+                    reasons=tuple(Violation(item["code"], item["field"], item["message"]) for item in reasons),
+                    run_id=run_id,
+                )
+            )
+    return found
+
+
+class _Retry:
+    """One run over letters of one payload."""
+
+    def __init__(self, spine: Spine, profile: SourceProfile, letters: Sequence[DeadLetter]) -> None:
+        self._spine = spine
+        self._profile = profile
+        self._letters = letters
+        self._payload, _ = payloads.find_payload(spine.workspace.database.connection, letters[0].payload_id)
+        self._edited = letters[0].edited
+
+    def run(self) -> list[Verdict]:
+        kept = self._kept_edit()
+        with self._spine.workspace.database.transaction() as tx:
+            run_id, publication = self._start(tx, kept)
+            outcome = _judged(self._letters, self._profile, self._payload)
+            outcome = publication.without_newer(tx, outcome, received_at_us=self._payload.received_at_us)
+            outcome = publication.write(tx, outcome)
+            verdicts = _verdicts(self._letters, outcome, self._profile, run_id=run_id)
+            self._change_letters(tx, outcome, verdicts, run_id)
+            self._close(tx, publication, run_id)
+        return verdicts
+
+    def _kept_edit(self) -> Payload | None:
+        """The operator's bytes in the archive, before anything is derived from them."""
+        if self._edited is None:
+            return None
+        return self._spine.workspace.archive.keep(
+            [self._edited],
+            object_name=f"edit of letter {self._letters[0].letter_id}",
+            received_at_us=self._payload.received_at_us,
+        )
+
+    def _start(self, tx: Connection, kept: Payload | None) -> tuple[int, Publication]:
+        text, config_hash = profile_text(self._profile)
+        now_us = self._spine.clock.now_us()
+        source_id = sources.source_row(
+            tx,
+            self._profile.name,
+            kind=self._profile.kind,
+            config_hash=config_hash,
+            profile_json=text,
+            now_us=now_us,
+        )
+        payload_id = self._letters[0].payload_id
+        if kept is not None:
+            payload_id, _ = payloads.payload_row(tx, kept, source_id=source_id, origin="edit")
+        begin = RunStart(source_id, payload_id, "redrive", config_hash, code_version(), now_us, owner())
+        run_id = runs.start(tx, begin)
+        return run_id, Publication(self._profile, source_id=source_id, payload_id=payload_id, run_id=run_id)
+
+    def _change_letters(self, tx: Connection, outcome: Outcome, verdicts: list[Verdict], run_id: int) -> None:
+        refusals = {row["position"]: row for row in outcome.rejected.iter_rows(named=True)}
+        now_us = self._spine.clock.now_us()
+        for letter, verdict in zip(self._letters, verdicts, strict=True):
+            attempts = letter.attempts + 1
+            if verdict.passes:
+                values: dict[str, object] = {"resolved_by_run": run_id, "resolved_key": verdict.key}
+                state = LetterState.RESOLVED
+            else:
+                refusal = refusals[letter.position]
+                values = {name: refusal[name] for name in ("reasons_json", "code", "fingerprint")}
+                state = LetterState.OPEN
+            values |= {"attempts": attempts, "rule_version": CONTRACT_VERSION}
+            if not dead_letters.change(tx, letter, now_us=now_us, state=state, **values):
+                raise BusyError(
+                    "somebody else changed this letter first", where=_name(letter), cure="Look at it again"
+                )
+            if verdict.passes:
+                metadata = {"run_id": run_id, "key": verdict.key, "edited": letter.edited is not None}
+                event = NewEvent(
+                    EventType.LETTER_RESOLVED, "dead_letter", str(letter.letter_id), letter.state, state, metadata
+                )
+                self._spine.record(tx, event)
+
+    def _close(self, tx: Connection, publication: Publication, run_id: int) -> None:
+        counts = publication.tally.counts()
+        metadata = {"source": self._profile.name, "kind": "redrive", "code_version": code_version(), **asdict(counts)}
+        event = NewEvent(
+            EventType.RUN_SUCCEEDED, "run", str(run_id), RunState.RUNNING, RunState.SUCCEEDED, metadata
+        )
+        sequence = self._spine.record(tx, event)
+        runs.finish(
+            tx,
+            run_id,
+            RunState.SUCCEEDED,
+            counts,
+            digest=publication.digest.hexdigest(),
+            batch_seq=sequence,
+            now_us=self._spine.clock.now_us(),
+        )
+        sources.count_run(tx, publication.source_id, run_id, inserted=counts.inserted)
+
+
+def _name(letter: DeadLetter) -> str:
+    return f"dead letter {letter.letter_id}"

@@ -1,0 +1,67 @@
+"""What every attempt needs: the workspace, who acts, and which code runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from dataspine import __version__
+from dataspine.audit import anchors, writer
+from dataspine.schemas.audit_event import ChainHead, NewEvent
+from dataspine.store import audit_events
+
+if TYPE_CHECKING:
+    from dataspine.clock import Clock
+    from dataspine.schemas.audit_event import Actor
+    from dataspine.store.sqlite import Connection
+    from dataspine.store.workspace import Workspace
+
+HEART_PACKAGES = ("schemas", "normalization", "validation", "adapters", "pipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class Spine:
+    """A workspace that somebody is working on."""
+
+    workspace: Workspace
+    actor: Actor
+
+    @property
+    def clock(self) -> Clock:
+        """The workspace's clock."""
+        return self.workspace.clock
+
+    def record(self, tx: Connection, event: NewEvent) -> int:
+        """Write an audit event in the caller's transaction; its sequence."""
+        return writer.append(tx, event, actor=self.actor, at_us=self.clock.now_us())
+
+    def anchor(self) -> None:
+        """Keep the newest audit hash outside the database, so that a cut-off log is found out."""
+        newest = audit_events.last(self.workspace.database.connection)
+        if newest is not None:
+            head = ChainHead(newest.sequence, newest.hash)
+            anchors.append_anchor(
+                self.workspace.home / anchors.FILE_NAME, head, at_us=self.clock.now_us()
+            )
+
+
+@cache
+def code_version() -> str:
+    """Version and hash of the code that judges records: `0.1.0+1f2e3d4c5b6a`."""
+    digest = hashlib.sha256()
+    for package in HEART_PACKAGES:
+        for entry in sorted(files("dataspine").joinpath(package).iterdir(), key=lambda item: item.name):
+            if entry.name.endswith((".py", ".toml")):
+                digest.update(entry.name.encode() + b"\0" + entry.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:12]}"
+
+
+@cache
+def owner() -> str:
+    """This process, as runs name it."""
+    return f"{socket.gethostname()}:{os.getpid()}"
