@@ -12,6 +12,7 @@ import polars as pl
 
 from dataspine.adapters.csv_lines import line_count, line_end
 from dataspine.errors import ConfigError, PayloadError
+from dataspine.inert_text import inert_text
 from dataspine.schemas.payload import MAX_COLUMNS, MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from dataspine.schemas.source import CsvShape
 
 VISIBLE = re.compile(rb"[^ \t\r\n]")
-SHOWN_NAMES = 20
 SHOWN_NAME_CHARS = 40
+SHOWN_CHARS = 600
 
 
 class HeaderSearch(NamedTuple):
@@ -93,23 +94,25 @@ class CsvLayout:
     @cached_property
     def line_pattern(self) -> str:
         """Rust's regular expression of a line that surely is one well-formed record of this many fields."""
-        return f"^(?:{self._record_pattern('*', in_quotes='')})$"
+        quote, bad = _escaped(self.shape.quote), _escaped(self._bad_characters())
+        return f"^{self._record_pattern(f'{quote}(?:[^{quote}{bad}]|{quote}{quote})*{quote}')}$"
 
     @cached_property
     def _record(self) -> re.Pattern[bytes]:
-        """The same of a record that may have newlines inside quotes."""
-        return re.compile(self._record_pattern("*+", in_quotes="\r\n").encode())
+        """Python's regular expression of the same, but newlines may stand inside quotes."""
+        quote, bad = _escaped(self.shape.quote), _escaped(self._bad_characters() - {"\r", "\n"})
+        text = f"[^{quote}{bad}]*+"
+        return re.compile(self._record_pattern(f"{quote}{text}(?:{quote}{quote}{text})*+{quote}").encode())
 
-    def _record_pattern(self, many: str, *, in_quotes: str) -> str:
-        legal = {"\t", self.shape.delimiter}
-        bad = [chr(code) for code in range(0x20) if chr(code) not in legal]
-        bad_in_quotes = _escaped(char for char in bad if char not in in_quotes)
+    def _record_pattern(self, quoted: str) -> str:
         delimiter, quote = _escaped(self.shape.delimiter), _escaped(self.shape.quote)
-        cell = f"[^{delimiter}{quote}{_escaped(bad)}]{many}"
+        cell = f"[^{delimiter}{quote}{_escaped(self._bad_characters())}]*"
         if quote:
-            text = f"[^{quote}{bad_in_quotes}]{many}"
-            cell = f"(?:{quote}{text}(?:{quote}{quote}{text}){many}{quote}|{cell})"
+            cell = f"(?:{quoted}|{cell})"
         return f"{cell}(?:{delimiter}{cell}){{{len(self.names) - 1}}}"
+
+    def _bad_characters(self) -> set[str]:
+        return {"\r", "\n"} | {control.decode() for control in self.controls}
 
     @cached_property
     def _cell(self) -> re.Pattern[bytes]:
@@ -234,13 +237,14 @@ def _checked_layout(
 
 
 def check_marks(shape: CsvShape) -> None:
-    """Raise ConfigError unless delimiter and quote are two different single-byte characters."""
-    marks = shape.delimiter + shape.quote
-    quote_is_bad = bool(shape.quote) and not shape.quote.isprintable()
-    if not marks.isascii() or quote_is_bad or shape.delimiter in (shape.quote, "\r", "\n"):
+    """Raise ConfigError unless delimiter and quote can be told from each other, from text and from line ends."""
+    delimiter, quote = shape.delimiter, shape.quote
+    delimiter_is_good = delimiter.isascii() and not delimiter.isalnum() and delimiter not in "\r\n"
+    quote_is_good = quote.isascii() and quote.isprintable() and quote not in (delimiter, " ")
+    if not (delimiter_is_good and quote_is_good and not quote.isalnum()):
         raise ConfigError(
-            "delimiter and quote must be two different ASCII characters, neither a line end",
-            found=ascii(marks),
+            "delimiter and quote must be two different ASCII characters, no letters, digits or line ends",
+            found=ascii(delimiter + quote),
             where="csv.delimiter, csv.quote",
         )
 
@@ -288,13 +292,9 @@ def _first_line(text: bytes, skip_prefixes: tuple[bytes, ...]) -> HeaderSearch:
 
 def _escaped(marks: Iterable[str]) -> str:
     """Characters as both Python's and Rust's regular expressions read them literally."""
-    return "".join(f"\\x{ord(char):02x}" for char in marks)
+    return "".join(f"\\x{ord(char):02x}" for char in sorted(marks))
 
 
 def _inert(names: Sequence[str]) -> str:
     """Vendor's names as harmless text of bounded length."""
-    shown = [
-        "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name[:SHOWN_NAME_CHARS])
-        for name in names[:SHOWN_NAMES]
-    ]
-    return ", ".join([*shown, "..."] if len(names) > SHOWN_NAMES else shown)
+    return inert_text(", ".join(name[:SHOWN_NAME_CHARS] for name in names), limit=SHOWN_CHARS)

@@ -13,12 +13,17 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    LineBlocks = Iterator[tuple[bytes, bool]]
+    """Blocks of whole lines, each with whether it is the last."""
+
 LINE_END = re.compile(rb"\r\n|\n|\r")
 """What ends a line, also mixed in one file."""
+MAX_BLOCK_LINES = 262_144
+"""Lines that are worked on together; bounds memory where the text is nearly all line ends."""
 
 
-def line_blocks(blocks: Iterable[bytes], *, block_bytes: int) -> Iterator[tuple[bytes, bool]]:
-    """The same bytes as blocks of whole lines, each with whether it is the last.
+def line_blocks(blocks: Iterable[bytes], *, block_bytes: int) -> LineBlocks:
+    """The same bytes as blocks of whole lines.
 
     Only the last block may end without a line end, and it may be empty. A line that reaches the limit on a record's
     bytes before it ends loses bytes past the limit, so memory stays bounded; it never gets shorter than the limit.
@@ -58,9 +63,32 @@ def _without_excess(line: bytes) -> bytes:
     return line[:MAX_RECORD_BYTES] + (b"\r" if line.endswith(b"\r") else b"")
 
 
+def few_lines(blocks: LineBlocks) -> LineBlocks:
+    """The same blocks, those with very many lines halved until they have few enough."""
+    for block, is_last in blocks:
+        texts = [block]
+        while texts:
+            text = texts.pop()
+            if line_count(text) > MAX_BLOCK_LINES:
+                end = _middle(text)
+                texts += [text[end:], text[:end]]
+            else:
+                yield text, is_last and not texts
+
+
+def _middle(text: bytes) -> int:
+    """Where a line in the middle of several ends."""
+    middle = len(text) // 2
+    while (end := line_end(text, middle)[1]) == len(text):
+        middle //= 2
+    return end
+
+
 def line_count(text: bytes) -> int:
     """Physical lines in the text; a last one without line end counts."""
-    ends = text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
+    ends = text.count(b"\n")
+    if b"\r" in text:
+        ends += text.count(b"\r") - text.count(b"\r\n")
     return ends + (not text.endswith((b"\n", b"\r")) if text else 0)
 
 

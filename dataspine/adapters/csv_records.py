@@ -1,6 +1,6 @@
 """Delimited text becomes chunks of text columns; the result depends on the bytes alone, not on how they are cut.
 
-Rules and limits: docs/reference/csv.md. One broken line never costs a neighbour.
+One broken line never costs a neighbour. Limits: docs/reference/limits.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataspine.adapters.csv_layout import (
     layout_from_header,
     layout_from_shape,
 )
-from dataspine.adapters.csv_lines import line_blocks, line_count
+from dataspine.adapters.csv_lines import few_lines, line_blocks, line_count
 from dataspine.adapters.csv_segment import Segment, read_record_segment, read_segment
 from dataspine.errors import PayloadError
 from dataspine.schemas.payload import BLOCK_BYTES, CHUNK_RECORDS, RawChunk
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dataspine.adapters.csv_layout import CsvLayout
+    from dataspine.adapters.csv_lines import LineBlocks
     from dataspine.schemas.source import CsvShape
-
-    LineBlocks = Iterator[tuple[bytes, bool]]
 
 
 def read_csv_chunks(
@@ -115,21 +114,16 @@ def _segments(stream: LineBlocks, layout: CsvLayout, skipped: Counter[str]) -> I
     position = 1
     rest = b""
     footer_started = False
-    for block, is_last in stream:
+    for block, is_last in few_lines(stream):
         text = rest + block
-        while text and not footer_started:
-            segment = read_segment(text, layout, first_position=position, is_last=is_last)
-            position += segment.records
-            skipped.update(segment.skipped)
-            footer_started = segment.footer_started
-            yield segment
-            text = segment.rest
-            if segment.is_open:
-                break
-        rest = text
         if footer_started:
             skipped["footer"] += line_count(text)
-            rest = b""
+        elif text:
+            segment = read_segment(text, layout, first_position=position, is_last=is_last)
+            rest, footer_started = segment.rest, segment.footer_started
+            position += segment.records
+            skipped.update(segment.skipped)
+            yield segment
 
 
 def _split(segments: list[Segment], records: int) -> tuple[list[Segment], list[Segment]]:

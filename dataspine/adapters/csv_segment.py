@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dataspine.adapters.csv_lines import RecordLines, line_count, line_end
+from dataspine.adapters.csv_lines import RecordLines, line_count
 from dataspine.schemas.payload import MAX_FIELD_CHARS, MAX_RECORD_BYTES, Fault
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 MAX_RECORD_LINES = 100
 """Physical lines of one record with newlines inside quotes."""
-MAX_SEGMENT_LINES = 131_072
-"""Lines that are looked at together; bounds memory on text that is nearly all line ends."""
 PROBE_BYTES = MAX_RECORD_BYTES // 2
 """A line as long as a record may not be covers a whole aligned stretch of this length."""
 
@@ -39,9 +37,7 @@ class Segment:
     lines: RecordLines
     skipped: dict[str, int] = field(default_factory=dict)
     rest: bytes = b""
-    """Lines that are not read yet."""
-    is_open: bool = False
-    """Whether the first record of `rest` may go on in bytes still to come."""
+    """Lines from the first one whose record may go on behind this run."""
     footer_started: bool = False
 
 
@@ -49,25 +45,10 @@ def read_segment(text: bytes, layout: CsvLayout, *, first_position: int, is_last
     """The records of whole lines, numbered from `first_position`."""
     rows = _plain_rows(text, layout)
     if rows is None:
-        head = _first_lines(text)
-        segment = _mixed_segment(
-            head, layout, first_position=first_position, is_last=is_last and len(head) == len(text)
-        )
-        rest = segment.rest + text[len(head) :]
-        return replace(segment, rest=rest, is_open=segment.is_open and len(head) == len(text))
+        return _mixed_segment(text, layout, first_position=first_position, is_last=is_last)
     positions = pl.int_range(pl.len(), dtype=pl.Int64) + first_position
     frame, faults = _without_long_fields(rows.with_columns(position=positions))
     return Segment(first_position, rows.height, frame, faults, RecordLines(text, first_position))
-
-
-def _first_lines(text: bytes) -> bytes:
-    """Whole lines from the start, not too many."""
-    while line_count(text) > MAX_SEGMENT_LINES:
-        middle = len(text) // 2
-        while (end := line_end(text, middle)[1]) == len(text):
-            middle //= 2
-        text = text[:end]
-    return text
 
 
 def read_record_segment(raw: bytes, layout: CsvLayout) -> Segment:
@@ -117,12 +98,13 @@ def _plain_rows(text: bytes, layout: CsvLayout) -> pl.DataFrame | None:
         text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if not _is_plain(text, layout):
         return None
+    if text.count(layout.delimiter) != line_count(text) * (len(layout.names) - 1):
+        return None
     try:
-        rows = read_rows(text, layout)
+        # The sum of the fields is right and Polars refuses a line with too many, so none has too few or is blank.
+        return read_rows(text, layout)
     except pl.exceptions.ComputeError:
         return None
-    # No line has too many fields, or Polars had raised; so if the sum is right, none has too few, and none is blank.
-    return rows if text.count(layout.delimiter) == rows.height * (len(layout.names) - 1) else None
 
 
 def _is_plain(text: bytes, layout: CsvLayout) -> bool:
@@ -152,7 +134,7 @@ def _without_long_fields(frame: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Fault
     """The rows whose fields all keep the limit, and a fault for each field that does not."""
     texts = pl.exclude("position")
     # Bytes are never fewer than characters, and their number is free.
-    longest = frame.select(texts.str.len_bytes().max()).row(0)
+    longest = frame.select(texts.str.len_bytes().max()).row(0) if frame.width > 1 else ()
     if max((size for size in longest if size is not None), default=0) <= MAX_FIELD_CHARS:
         return frame, ()
     lengths = frame.select("position", texts.str.len_chars())
@@ -215,7 +197,6 @@ def _mixed_segment(text: bytes, layout: CsvLayout, *, first_position: int, is_la
         RecordLines(text, first_position, records["index"], found.last_lines),
         dict(+found.skipped),
         rest=b"".join(lines[found.end :]) if found.is_open else b"",
-        is_open=found.is_open,
         footer_started=found.is_footer,
     )
 

@@ -1,48 +1,27 @@
 """Runs of JSON records to text columns: a compiled decoder for what is plain, the exact reader for what is not.
 
-The fast path may be used only where it cannot differ from `json_exact`. It differs in what it passes over in silence,
-so a run is plain only if all of this holds: it is UTF-8 throughout; no key can hide behind an escape; no record can be
-nested too deep; each key that a path looks up stands there as often as the decoder found it; each value is a string, a
-number or null, a string where one is asked for; no integer is minus zero, whose sign the decoder drops.
+What is plain, `json_plan` says.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
-from operator import attrgetter
-from types import GenericAlias
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import polars as pl
-from msgspec import UNSET, UnsetType
 
 from dataspine.adapters.json_exact import ExactReader, Verdict
-from dataspine.schemas.payload import MAX_DEPTH, MAX_FIELD_CHARS, MAX_RECORD_BYTES, Fault
+from dataspine.adapters.json_plan import Column, compile_plan, elements_of
+from dataspine.schemas.payload import MAX_FIELD_CHARS, MAX_RECORD_BYTES, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Tree = dict[str, "int | Tree"]
-"""Dotted paths as nested keys; a leaf is the number of its column."""
-
-_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
-# Any number becomes 0: only keys and strings of this decoder's result are looked at.
-_ANYTHING = msgspec.json.Decoder(float_hook=len)
-_ESCAPED_ASCII = re.compile(rb"\\u00[0-7]")
-_MINUS_ZERO = re.compile(rb"-0[ \t\n\r,}\]]")
-_UNSAFE_IN_KEY = re.compile(r'["\\/\x00-\x1f]')
-_PLAIN_TYPES = {str, int, type(None)}
-
-
-class Column(NamedTuple):
-    """What a decoder found at one path, a value a record."""
-
-    values: list[Any]
-    """Strings, integers and None."""
-    types: set[type]
-    """Types of the values."""
+_EXACT_RECORDS = 16
+"""So few records are read exactly if one of them is not plain."""
+_GROUPS = 8
+"""More are divided into this many groups, so that one bad record slows down its neighbours only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +74,7 @@ class RecordColumns:
     def __init__(self, paths: Sequence[str], *, text_paths: frozenset[str], unwrap: str | None) -> None:
         self._paths = tuple(paths)
         self._exact = ExactReader(paths, text_paths=text_paths, unwrap=unwrap)
-        self._plan = _plan(self._paths, text_paths, unwrap)
+        self._plan = compile_plan(self._paths, text_paths, unwrap)
 
     def decode(self, piece: bytes) -> list[Any] | None:
         """Decoded records of a JSON array; None if they have to be read one by one.
@@ -107,7 +86,7 @@ class RecordColumns:
                 return self._plan.run_decoder.decode(piece)
             except (msgspec.ValidationError, UnicodeDecodeError):
                 pass
-        _ELEMENTS.decode(piece)
+        elements_of(piece)
         return None
 
     def decode_lines(self, lines: Sequence[bytes]) -> list[Any] | None:
@@ -126,7 +105,7 @@ class RecordColumns:
             columns = self._plan.columns(decoded, piece)
         series = None if columns is None else _series_of_run(self._paths, columns)
         if decoded is None or series is None:
-            return self.part_of_records(_elements(piece), first=first)
+            return self.part_of_records(elements_of(piece), first=first)
         position = pl.int_range(first, first + len(decoded), eager=True).alias("position")
         return Part(
             first=first,
@@ -135,17 +114,16 @@ class RecordColumns:
             faults=(),
             broken=frozenset(),
             origin=first,
-            raws=lambda: _elements(piece),
+            raws=lambda: elements_of(piece),
             size_bytes=len(piece),
         )
 
     def part_of_records(self, raws: Sequence[bytes], *, first: int, keys: Sequence[str] = ()) -> Part:
-        """Columns of records read one by one, each by the fast way if it is plain."""
+        """Columns of records whose bytes are known one by one, sound or not."""
         rows: list[tuple[str | None, ...]] = []
         positions: list[int] = []
         faults: list[Fault] = []
-        for position, raw in enumerate(raws, start=first):
-            verdict = self._plain_verdict(raw) or self._exact.read(raw)
+        for position, verdict in enumerate(self._verdicts(raws), start=first):
             faults += [Fault(position, *complaint) for complaint in verdict.complaints]
             if verdict.values is not None:
                 positions.append(position)
@@ -166,22 +144,35 @@ class RecordColumns:
             keys=keys,
         )
 
-    def _plain_verdict(self, raw: bytes) -> Verdict | None:
-        """Texts of one record; None if it is not plain."""
-        if self._plan is None or len(raw) > MAX_RECORD_BYTES:
+    def _verdicts(self, raws: Sequence[bytes]) -> list[Verdict]:
+        """Each record judged, together with its neighbours as long as all of them are plain."""
+        verdicts = self._plain_verdicts(raws)
+        if verdicts is not None:
+            return verdicts
+        if len(raws) <= _EXACT_RECORDS:
+            return list(map(self._exact.read, raws))
+        step = -(-len(raws) // _GROUPS)
+        groups = (raws[start : start + step] for start in range(0, len(raws), step))
+        return [verdict for group in groups for verdict in self._verdicts(group)]
+
+    def _plain_verdicts(self, raws: Sequence[bytes]) -> list[Verdict] | None:
+        """Texts of the records; None if one of them is not plain."""
+        if self._plan is None or max(map(len, raws), default=0) > MAX_RECORD_BYTES:
             return None
-        decoded = self.decode_lines([raw])
-        columns = None if decoded is None else self._plan.columns(decoded, raw)
+        decoded = self.decode_lines(raws)
+        columns = None if decoded is None else self._plan.columns(decoded, array_of(raws))
         if columns is None:
             return None
-        texts = tuple(value if value is None else str(value) for (value,), _ in columns)
-        is_too_long = any(len(text) > MAX_FIELD_CHARS for text in texts if text is not None)
-        return None if is_too_long else Verdict(texts, ())
+        texts = [[value if value is None else str(value) for value in column.values] for column in columns]
+        if any(len(text) > MAX_FIELD_CHARS for column in texts for text in column if text is not None):
+            return None
+        rows = zip(*texts, strict=True) if texts else [()] * len(raws)
+        return [Verdict(row, ()) for row in rows]
 
 
-def _elements(piece: bytes) -> list[bytes]:
-    """Bytes of the elements of a sound JSON array."""
-    return list(map(bytes, _ELEMENTS.decode(piece)))
+def array_of(raws: Sequence[bytes]) -> bytes:
+    """Records, each of them sound, as one JSON array."""
+    return b"[" + b",".join(raws) + b"]"
 
 
 def _series_of_run(paths: Sequence[str], columns: list[Column]) -> list[pl.Series] | None:
@@ -203,174 +194,3 @@ def _text_series(path: str, column: Column) -> pl.Series:
             # Beyond 64 bits; Python's integers have no end.
             pass
     return pl.Series(path, [value if value is None else str(value) for value in values], dtype=pl.String)
-
-
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """One object on the paths: a compiled type, and what stands in it."""
-
-    struct: type[msgspec.Struct]
-    leaves: tuple[tuple[str, str, int], ...]
-    """Key, attribute, column."""
-    branches: tuple[tuple[str, str, _Node], ...]
-    """Key, attribute, object below."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """Decoders for some paths, and the judgement whether what they read is plain."""
-
-    root: _Node
-    unwrap: str | None
-    decoder: msgspec.json.Decoder[Any]
-    """One record; where `unwrap` is asked for, its attribute `inner` is the object under that key."""
-    run_decoder: msgspec.json.Decoder[list[Any]]
-    tokens: dict[str, bytes]
-    """Every key that is looked up, as it stands in the text."""
-    escape: re.Pattern[bytes]
-    """What may hide one of these keys."""
-    column_count: int
-
-    def columns(self, records: list[Any], text: bytes) -> list[Column] | None:
-        """Values by path; None if the text of these records is not plain."""
-        if not self._is_plain_text(text, len(records)):
-            return None
-        harvest = _Harvest([Column([], set())] * self.column_count, dict.fromkeys(self.tokens, 0))
-        if self.unwrap is not None:
-            harvest.key_counts[self.unwrap] += sum(record.inner is not UNSET for record in records)
-            records = [record if record.inner is UNSET else record.inner for record in records]
-        harvest.gather(self.root, records)
-        is_plain = all(column.types <= _PLAIN_TYPES for column in harvest.columns)
-        if not is_plain or not self._is_each_key_once(text, harvest.key_counts):
-            return None
-        has_zero = any(int in column.types and 0 in column.values for column in harvest.columns)
-        return None if has_zero and _MINUS_ZERO.search(text) else harvest.columns
-
-    def _is_plain_text(self, text: bytes, record_count: int) -> bool:
-        if not text.isascii() and not _is_utf8(text):
-            return False
-        if b"\\" in text and self.escape.search(text):
-            return False
-        bound = text.count(b"{") + text.count(b"[") - record_count
-        return bound < MAX_DEPTH or (record_count > 1 and all(map(_is_shallow, _elements(text))))
-
-    def _is_each_key_once(self, text: bytes, found: dict[str, int]) -> bool:
-        """Whether no key that the decoder looked up was given twice, so that it kept one value and dropped another.
-
-        A key's text may stand elsewhere as well, in another object or as a string. Then everything is decoded and
-        encoded again: what was dropped is missing there.
-        """
-        doubtful = {
-            token: count for name, token in self.tokens.items() if (count := text.count(token)) != found[name]
-        }
-        if not doubtful:
-            return True
-        try:
-            again = msgspec.json.encode(_ANYTHING.decode(text))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return False
-        return all(again.count(token) == count for token, count in doubtful.items())
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_shallow(raw: bytes) -> bool:
-    return raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH
-
-
-@dataclass(frozen=True, slots=True)
-class _Harvest:
-    """What a decoder found in a run; filled as the plan's tree is walked."""
-
-    columns: list[Column]
-    key_counts: dict[str, int]
-    """How often each key was found in an object where it is looked up."""
-
-    def gather(self, node: _Node, objects: list[Any]) -> None:
-        """Take what stands in these objects, and in those below."""
-        for key, attribute, number in node.leaves:
-            self.columns[number] = self._present(key, list(map(attrgetter(attribute), objects)))
-        for key, attribute, branch in node.branches:
-            absent = branch.struct()
-            found = self._present(key, list(map(attrgetter(attribute), objects)))
-            self.gather(branch, [absent if value is None else value for value in found.values])
-
-    def _present(self, key: str, values: list[Any]) -> Column:
-        """Values with None where there is none; those that there are, null too, are counted."""
-        self.key_counts[key] += len(values)
-        types = set(map(type, values))
-        if UnsetType not in types:
-            return Column(values, types)
-        self.key_counts[key] -= list(map(type, values)).count(UnsetType)
-        return Column(
-            [None if value is UNSET else value for value in values], types - {UnsetType} | {type(None)}
-        )
-
-
-def _plan(paths: Sequence[str], text_paths: frozenset[str], unwrap: str | None) -> _Plan | None:
-    """Compiled decoders; None where the paths are such that only the exact reader can follow them."""
-    tree = _tree(paths)
-    keys = {key for path in paths for key in path.split(".")} | ({unwrap} if unwrap is not None else set())
-    if tree is None or unwrap in tree or any(_UNSAFE_IN_KEY.search(key) for key in keys):
-        return None
-    texts = {column for column, path in enumerate(paths) if path in text_paths}
-    root = _node(tree, texts)
-    record = root.struct if unwrap is None else _wrapper(root, unwrap)
-    is_ascii = all(key.isascii() for key in keys)
-    return _Plan(
-        root=root,
-        unwrap=unwrap,
-        decoder=msgspec.json.Decoder(record, float_hook=str),
-        run_decoder=msgspec.json.Decoder(GenericAlias(list, (record,)), float_hook=str),
-        tokens={key: f'"{key}"'.encode() for key in keys},
-        escape=_ESCAPED_ASCII if is_ascii else re.compile(rb"\\u"),
-        column_count=len(paths),
-    )
-
-
-def _tree(paths: Sequence[str]) -> Tree | None:
-    """Paths as nested keys; None if one path goes through the end of another."""
-    tree: Tree = {}
-    for column, path in enumerate(paths):
-        *parents, last = path.split(".")
-        node = tree
-        for key in parents:
-            below = node.setdefault(key, {})
-            if isinstance(below, int):
-                return None
-            node = below
-        if last in node:
-            return None
-        node[last] = column
-    return tree
-
-
-def _node(tree: Tree, texts: set[int]) -> _Node:
-    leaves: list[tuple[str, str, int]] = []
-    branches: list[tuple[str, str, _Node]] = []
-    fields: list[tuple[str, Any, Any]] = []
-    for number, (key, below) in enumerate(tree.items()):
-        attribute = f"field_{number}"
-        if isinstance(below, int):
-            leaves.append((key, attribute, below))
-            fields.append((attribute, str | None if below in texts else Any, UNSET))
-        else:
-            branch = _node(below, texts)
-            branches.append((key, attribute, branch))
-            fields.append((attribute, branch.struct | None, UNSET))
-    names = {f"field_{number}": key for number, key in enumerate(tree)}
-    # Without the garbage collector's header: the values hold no cycles, and a run has many of them.
-    struct = msgspec.defstruct("Record", fields, rename=names, gc=False)
-    return _Node(struct, tuple(leaves), tuple(branches))
-
-
-def _wrapper(root: _Node, unwrap: str) -> type[msgspec.Struct]:
-    """Type of a record that holds its fields itself or, under the key `unwrap`, in an object."""
-    inner = ("inner", root.struct, UNSET)
-    return msgspec.defstruct("Wrapped", [inner], bases=(root.struct,), rename={"inner": unwrap}, gc=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dataspine.adapters.json_columns import Part, RecordColumns
+from dataspine.adapters.json_columns import Part, RecordColumns, array_of
 from dataspine.adapters.json_document import ENVELOPE_PREFIX, JsonDocument, Surroundings
 from dataspine.adapters.json_exact import BrokenRecord, inert_excerpt, parse_strictly
 from dataspine.adapters.json_scan import KEPT_BYTES, SPACE_BYTES, WINDOW_BYTES, Cursor, Run, array_batches
@@ -144,7 +144,7 @@ def _line_parts(cursor: Cursor, columns: RecordColumns, window_bytes: int) -> It
             part = columns.part_of_records(raws, first=position)
         else:
             # Each line is an object by itself, so that this is an array of just these.
-            part = columns.part_of_run(b"[" + b",".join(raws) + b"]", decoded, first=position)
+            part = columns.part_of_run(array_of(raws), decoded, first=position)
         position += part.count
         yield replace(part, blank_lines=len(lines) - len(raws))
     if position == 1:

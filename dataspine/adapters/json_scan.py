@@ -30,6 +30,7 @@ MAX_SEPARATOR_BYTES = 64
 """Bytes between two records of a run; records further apart are scanned."""
 
 SPACE_BYTES = b" \t\n\r"
+_SPACES = frozenset((b" ", b"\t", b"\n", b"\r"))
 _SPACE = re.compile(rb"[ \t\n\r]*")
 _BARE = re.compile(rb'[^ \t\n\r,:"\[\]{}]*')
 # A whole string, or one mark. Possessive quantifiers keep a string without end linear.
@@ -39,8 +40,9 @@ _RECORD_START = re.compile(rb'\{[ \t\n\r]*"[^"\\]+"')
 _BEFORE_RECORD = re.compile(rb"\}[ \t\n\r]*,[ \t\n\r]*\Z")
 _ERROR_BYTE = re.compile(r"\(byte (\d+)\)")
 
-_CLOSER_OF = {b"{": b"}", b"[": b"]"}
 _QUOTE = b'"'
+_QUOTE_CODE = ord(_QUOTE)
+_CLOSER_CODES = {ord("{"): ord("}"), ord("["): ord("]")}
 
 T = TypeVar("T")
 
@@ -123,10 +125,11 @@ class Cursor:
 
     def skip_space(self) -> bytes:
         """Move to the next byte that is no white space, and show it."""
-        while True:
+        byte = self.peek()
+        while byte in _SPACES:
             self.pos = _end_of(_SPACE, self.buffer, self.pos)
-            if self.pos < len(self.buffer) or not self.fill(1):
-                return self.peek()
+            byte = self.peek()
+        return byte
 
     def take(self, mark: bytes) -> bool:
         """Move past white space and `mark`, if that is what stands here."""
@@ -175,8 +178,8 @@ class _Balance:
                 return pos
         for token in _TOKEN.finditer(buffer, pos):
             start, end = token.span()
-            mark = buffer[start : start + 1]
-            if mark != _QUOTE:
+            mark = buffer[start]
+            if mark != _QUOTE_CODE:
                 self._count(mark, start)
             elif end - start == 1:
                 self._is_in_string = True
@@ -195,12 +198,13 @@ class _Balance:
         self._is_in_string = False
         return end + 1
 
-    def _count(self, mark: bytes, at: int) -> None:
-        closer = _CLOSER_OF.get(mark)
-        if closer and len(self._closers) < MAX_RECORD_BYTES:
-            self._closers += closer
-        elif self._closers[-1:] == mark:
-            del self._closers[-1]
+    def _count(self, mark: int, at: int) -> None:
+        closers = self._closers
+        closer = _CLOSER_CODES.get(mark)
+        if closer and len(closers) < MAX_RECORD_BYTES:
+            closers.append(closer)
+        elif closers and closers[-1] == mark:
+            del closers[-1]
         else:
             self.resume = at
             raise _UnbalancedError
@@ -213,7 +217,7 @@ def skip_value(cursor: Cursor) -> bytes:
     """
     cursor.fill(KEPT_BYTES)
     start = cursor.peek()
-    if start not in (*_CLOSER_OF, _QUOTE):
+    if start not in (b"{", b"[", _QUOTE):
         return _skip_bare(cursor)
     balance = _Balance()
     try:

@@ -75,7 +75,8 @@ def wire_text(frame: pl.DataFrame, mapping: FieldMap, origin: Origin) -> pl.Seri
 
 def _present(text: pl.Series, absent: tuple[str, ...]) -> pl.Series:
     """Text without the empty text and without the profile's words for "no value"."""
-    return pl.select(pl.when(~pl.lit(text).is_in(["", *absent])).then(pl.lit(text))).to_series()
+    is_absent = text.is_in(["", *absent]) if absent else text == ""
+    return text.set(is_absent, None) if is_absent.any() else text
 
 
 def _repeat(value: str | None, n: int) -> pl.Series:

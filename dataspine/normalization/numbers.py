@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 from dataspine.schemas.fields import EXACT_PATTERN, NUMBER_PATTERN, canonical_number
 from dataspine.schemas.source import FieldMap
 
 DECIMAL = pl.Decimal(38, 18)
+_BLANKS = " \u00a0\u202f"
+_PLAIN_PATTERN = r"^-?[0-9]{1,60}(\.[0-9]{1,60})?$"
 TOO_MANY = "too many digits"
 """Stands for a number that is well formed but too long, until the contract names it."""
 
 
 def bare_number(text: pl.Expr, mapping: FieldMap) -> pl.Expr:
     """The vendor's text without the ornaments that the profile declares: signs of currency, grouping, comma."""
-    for ornament in mapping.strip:
-        text = text.str.replace_all(ornament, "", literal=True)
     if mapping.strip:
-        text = text.str.strip_chars(" \u00a0\u202f")
+        ornaments = "(" + "|".join(re.escape(ornament) for ornament in mapping.strip) + ")"
+        text = text.str.replace(f"^(-?)([{_BLANKS}]*{ornaments})+", "${1}").str.replace(f"({ornaments}[{_BLANKS}]*)+$", "")
+        text = text.str.strip_chars(_BLANKS)
     if mapping.thousands:
         text = text.str.replace_all(mapping.thousands, "", literal=True)
     if mapping.decimal_comma:
@@ -44,15 +48,28 @@ def scaled(text: pl.Expr, places: int) -> pl.Expr:
 def exact_text(text: pl.Series) -> pl.Series:
     """Canonical text of each number; `TOO_MANY` for too many digits, None for what is no number.
 
-    Shapes: (n,) String -> (n,) String; nulls stay null. Most texts are canonical already and cost one regex;
-    the others are settled once per distinct text.
+    Shapes: (n,) String -> (n,) String; nulls stay null. Most texts are canonical already and cost one regex, others
+    carry needless zeros; what is left (exponents, far too long, no numbers) is settled once per distinct text.
     """
-    is_exact = text.str.contains(EXACT_PATTERN)
-    if is_exact.all():
+    if text.str.contains(EXACT_PATTERN).all():
         return text
-    odd = text.filter(~is_exact.fill_null(True)).unique()
+    bare = _without_needless_zeros(text)
+    is_exact = bare.str.contains(EXACT_PATTERN)
+    if is_exact.all():
+        return bare
+    odd = bare.filter(~is_exact.fill_null(True)).unique()
     settled = [_settle(value) for value in odd.to_list()]
-    return text.replace(odd, pl.Series(settled, dtype=pl.String))
+    return bare.replace(odd, pl.Series(settled, dtype=pl.String))
+
+
+def _without_needless_zeros(text: pl.Series) -> pl.Series:
+    """Plain numbers of moderate length without zeros that say nothing; any other text as it is."""
+    bare = text
+    if text.str.contains(r"^-?0[0-9]").any():
+        bare = bare.str.replace(r"^(-?)0+([0-9])", "${1}${2}")
+    shorter = bare.str.strip_chars_end("0").str.strip_chars_end(".")
+    bare = shorter.zip_with(bare.str.contains(".", literal=True), bare)
+    return bare.zip_with(text.str.contains(_PLAIN_PATTERN), text)
 
 
 def decimal_from_text(exact: pl.Expr) -> pl.Expr:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import polars as pl
 
+from dataspine.normalization.time_format import time_format
 from dataspine.schemas.codes import Code
 from dataspine.schemas.column import Check, Column
 from dataspine.schemas.fields import ISO_PATTERN, NOT_AN_INSTANT
@@ -20,20 +21,13 @@ FAR_US = 2**62
 _EPOCH_PATTERN = r"^-?[0-9]+(\.[0-9]+)?$"
 _EPOCH_DIGITS = {"s": 12, "ms": 15, "us": 18, "ns": 19}
 """Digits that cannot overflow 64 bits once they are microseconds; a longer text is far out of range."""
-_UTC_PATTERN = r"^[0-9]{4}-[01][0-9]-[0-3][0-9][T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?Z$"
+_UTC_PATTERN = r"^[12][0-9]{3}-[01][0-9]-[0-3][0-9][T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?Z$"
 _NOT_AN_EPOCH = "{field} must be a count of {unit} since 1970-01-01T00:00:00Z, got {}"
 _NOT_SINCE_MIDNIGHT = "{field} must be a count of {unit} since local midnight, got {}"
 _NOT_OF_FORMAT = "{field} must have the form {format}, got {}"
 _NO_SUCH_LOCAL_TIME = "{field} does not exist in {zone} (clocks go forward), got {}"
 _TWO_LOCAL_TIMES = "{field} exists twice in {zone} (clocks go back); set fold in the profile, got {}"
 _DAY_US = 86_400_000_000
-
-
-class _Local(NamedTuple):
-    """A time of some zone: naive wall time, or null."""
-
-    naive: pl.Series
-    offset_us: pl.Series | None = None
 
 
 def instants(text: pl.Series, mapping: FieldMap, *, field: str, day: str | None = None) -> Column:
@@ -56,11 +50,19 @@ def instants(text: pl.Series, mapping: FieldMap, *, field: str, day: str | None 
         found = _from_iso(text, mapping, field=field)
     else:
         template = _NOT_OF_FORMAT.replace("{format}", str(mapping.format))
-        naive = text.str.to_datetime(mapping.format, time_unit="us", strict=False, exact=True)
+        naive = _of_format(text, str(mapping.format))
         found = _from_local(naive, text, mapping, field=field, template=template)
     if not mapping.shift_s:
         return found
     return Column(text, found.value + mapping.shift_s * 1_000_000, found.checks)
+
+
+def _of_format(text: pl.Series, declared: str) -> pl.Series:
+    """Times of a declared format, aware where it has an offset; null for texts of another form."""
+    form = time_format(declared)
+    if form.pattern is not None:
+        text = text.set(~text.str.contains(form.pattern).fill_null(True), None)
+    return text.str.to_datetime(form.polars, time_unit="us", strict=False, exact=True)
 
 
 def _form_check(field: str, template: str, text: pl.Series, value: pl.Series) -> Check:
@@ -76,7 +78,7 @@ def _from_epoch(text: pl.Series, unit: str) -> pl.Series:
     count = whole.to_frame("c").select(
         pl.when(pl.lit(well_formed) & pl.lit(near)).then(pl.col("c").cast(pl.Int64, strict=False))
     )["c"]
-    value = count // 1_000 if unit == "ns" else count * UNIT_US[unit]
+    value = _us_from_ns(count) if unit == "ns" else count * UNIT_US[unit]
     if whole is not text:
         value = value + _fraction_us(text, unit) * (1 - 2 * text.str.starts_with("-").cast(pl.Int64))
     far = (
@@ -84,8 +86,14 @@ def _from_epoch(text: pl.Series, unit: str) -> pl.Series:
         .select(pl.when(pl.col("t").str.starts_with("-")).then(-FAR_US).otherwise(FAR_US))
         .to_series()
     )
-    is_far = well_formed & ~near
+    is_far = well_formed & count.is_null()
     return value if not is_far.any() else value.zip_with(~is_far.fill_null(False), far)
+
+
+def _us_from_ns(count: pl.Series) -> pl.Series:
+    # Floor division alone would move an instant before 1970 to the microsecond before it.
+    is_cut = (count < 0) & (count % 1_000 != 0)
+    return count // 1_000 + is_cut.cast(pl.Int64)
 
 
 def _fraction_us(text: pl.Series, unit: str) -> pl.Series:
@@ -100,7 +108,10 @@ def _fraction_us(text: pl.Series, unit: str) -> pl.Series:
 def _since_midnight(text: pl.Series, unit: str, day: str) -> pl.Series:
     """Wall time of counts since midnight of `day` (`%Y%m%d` or ISO); null outside the day."""
     midnight = (
-        pl.Series([day]).str.replace_all("-", "").str.to_datetime("%Y%m%d", time_unit="us", strict=False)[0]
+        pl.Series([day])
+        .str.extract(r"^([0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2})$")
+        .str.replace_all("-", "", literal=True)
+        .str.to_datetime("%Y%m%d", time_unit="us", strict=False)[0]
     )
     count = _from_epoch(text, unit)
     inside = (count >= 0) & (count < _DAY_US)

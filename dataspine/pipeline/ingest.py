@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-import polars as pl
-
 from dataspine.adapters.container import documents
 from dataspine.errors import PayloadError
-from dataspine.pipeline.canonical import key_columns
 from dataspine.pipeline.publish import CrossChunkConflict, Publication
 from dataspine.pipeline.spine import Spine, code_version, owner
-from dataspine.pipeline.stages import Outcome, process_chunks, split_repeats
+from dataspine.pipeline.stages import Outcome, Repeats, find_repeats, process_chunks
 from dataspine.schemas.audit_event import EventType, NewEvent
 from dataspine.schemas.codes import Code, Violation
-from dataspine.schemas.dead_letter import RAW_BYTES_KEPT, NewLetter, Scope
+from dataspine.schemas.dead_letter import RAW_BYTES_KEPT, LetterState, NewLetter, Scope
 from dataspine.schemas.payload import CHUNK_RECORDS
 from dataspine.schemas.run import RunCounts, RunStart, RunState, RunSummary
 from dataspine.store import dead_letters, payloads, revisions, runs, sources
@@ -103,51 +101,53 @@ class _Attempt:
         self._profile_json, self._config_hash = profile_text(profile)
         self._payload = replace(payload, received_at_us=self._first_receipt(payload))
         self._publication: Publication | None = None
-        self._open_letters: dict[tuple[str, int], int] = {}
+        self._repeats: Repeats | None = None
+        """Known only where a second pass was needed."""
 
     def run(self) -> RunSummary:
         """The attempt, from the first byte to the closed run."""
-        conflicting: pl.DataFrame | None = None
         try:
             try:
-                return self._publish(self._outcomes(conflicting))
+                return self._publish(self._outcomes())
             except CrossChunkConflict:
                 self._take_back()
-                conflicting = self._conflicting_keys()
-                return self._publish(self._outcomes(conflicting))
+                self._repeats = self._found_repeats()
+                return self._publish(self._outcomes())
         except PayloadError as error:
             return self._refuse(self._payload_letter(error), RunCounts(1, rejected=1, reasons={error.code: 1}))
 
-    def _outcomes(self, conflicting: pl.DataFrame | None) -> Iterator[Outcome]:
-        payload = self._payload
+    def _outcomes(self) -> Iterator[Outcome]:
+        payload, chunk_records = self._payload, self._options.chunk_records
         with closing(self._spine.workspace.archive.open(payload.sha256)) as content:
             found = documents(content, object_name=payload.object_name, member_glob=self._profile.member)
             for outcome in process_chunks(
-                payload,
-                found,
-                self._profile,
-                chunk_records=self._options.chunk_records,
-                conflicting=conflicting,
+                payload, found, self._profile, chunk_records=chunk_records, repeats=self._repeats
             ):
                 yield outcome
                 self._report(content.tell())
+
+    def _found_repeats(self) -> Repeats:
+        payload, chunk_records = self._payload, self._options.chunk_records
+        with closing(self._spine.workspace.archive.open(payload.sha256)) as content:
+            found = documents(content, object_name=payload.object_name, member_glob=self._profile.member)
+            return find_repeats(payload, found, self._profile, chunk_records=chunk_records)
 
     def _report(self, done_bytes: int) -> None:
         if self._options.on_progress and self._publication:
             progress = Progress(self._publication.tally.rows_read, done_bytes, self._payload.size_bytes)
             self._options.on_progress(progress)
 
-    def _publish(self, outcomes: Iterator[Outcome]) -> RunSummary:
+    def _publish(self, outcomes: Generator[Outcome]) -> RunSummary:
         """Write every chunk; the last one closes the run in its own transaction."""
-        with closing(outcomes):  # type: ignore[type-var]
-            for outcome, is_last in _with_last(outcomes):
+        with closing(_ahead(outcomes)) as coming:
+            for outcome, is_last in _with_last(coming):
                 with self._spine.workspace.database.transaction() as tx:
                     publication = self._publication or self._start(tx)
                     if outcome is not None:
                         stored = publication.write(tx, outcome)
-                        publication.write_letters(
-                            tx, stored, now_us=self._spine.clock.now_us(), open_letters=self._open_letters
-                        )
+                        publication.write_letters(tx, stored, now_us=self._spine.clock.now_us())
+                    if is_last and self._repeats is None:
+                        publication.check_repeats()
                     if is_last:
                         summary = self._finish(tx, publication)
                 # Only a committed run is remembered: a rolled-back transaction has no run to go on with.
@@ -168,9 +168,15 @@ class _Attempt:
             self._spine.clock.now_us(),
             owner(),
         )
-        self._open_letters = dead_letters.open_positions(tx, payload_id)
         run_id = runs.start(tx, begin)
-        return Publication(self._profile, source_id=source_id, payload_id=payload_id, run_id=run_id)
+        return Publication(
+            self._profile,
+            source_id=source_id,
+            payload_id=payload_id,
+            run_id=run_id,
+            received_at_us=self._payload.received_at_us,
+            known_letters=dead_letters.of_payload(tx, payload_id),
+        )
 
     def _registered(self, tx: Connection) -> tuple[int, int]:
         """Numbers of the source and the payload."""
@@ -192,11 +198,15 @@ class _Attempt:
         too_many = counts.rows_read >= limits.breaker_min_records and share > limits.max_reject_ratio
         if too_many and self._options.breaker:
             publication.roll_back(tx)
-            letter = self._batch_letter(counts, share)
-            refused = replace(
-                counts, inserted=0, unchanged=0, corrected=0, duplicate=0, out_of_order=0, rejected=counts.rows_read
+            held = {**counts.reasons, str(Code.REJECT_RATIO): counts.rows_read - counts.rejected}
+            refused = RunCounts(
+                counts.rows_read,
+                rejected=counts.rows_read,
+                skipped=counts.skipped,
+                reasons=held,
+                skipped_by=counts.skipped_by,
             )
-            return self._close_refused(tx, publication, letter, refused)
+            return self._close_refused(tx, publication, self._batch_letter(counts, share), refused)
         event = self._event(EventType.RUN_SUCCEEDED, publication.run_id, RunState.SUCCEEDED, counts)
         if counts.corrected:
             self._record_corrections(tx, publication)
@@ -272,7 +282,11 @@ class _Attempt:
 
     def _resolve_letters(self, tx: Connection, publication: Publication) -> None:
         """Close letters of this payload whose records have been published, those for all of it included."""
-        whole = [letter_id for (scope, _), letter_id in self._open_letters.items() if scope != Scope.RECORD]
+        whole = [
+            letter.letter_id
+            for (scope, _), letter in publication.known_letters.items()
+            if scope != Scope.RECORD and letter.state == LetterState.OPEN
+        ]
         letter_ids = [*publication.resolved, *whole]
         dead_letters.resolve_many(tx, letter_ids, run_id=publication.run_id, now_us=self._spine.clock.now_us())
         for letter_id in letter_ids:
@@ -288,13 +302,6 @@ class _Attempt:
         with self._spine.workspace.database.transaction() as tx:
             runs.take_back(tx, self._publication.run_id, now_us=self._spine.clock.now_us())
         self._publication = None
-
-    def _conflicting_keys(self) -> pl.DataFrame:
-        """Keys with two different records anywhere in the payload; holds its canonical rows at once."""
-        whole = pl.concat([outcome.accepted for outcome in self._outcomes(None)])
-        keys = key_columns(self._profile.kind)
-        _, conflicts = split_repeats(whole, keys)
-        return conflicts.select(keys).unique()
 
     def _first_receipt(self, payload: Payload) -> int:
         """When these bytes came first: every later attempt judges them by that instant."""
@@ -334,6 +341,15 @@ class _Attempt:
             },
         )
         return summary
+
+
+def _ahead(outcomes: Generator[Outcome]) -> Generator[Outcome]:
+    """The same outcomes, each next one made by another thread while the one at hand is written."""
+    with closing(outcomes), ThreadPoolExecutor(1, "dataspine-heart") as heart:
+        coming = heart.submit(next, outcomes, None)
+        while (outcome := coming.result()) is not None:
+            coming = heart.submit(next, outcomes, None)
+            yield outcome
 
 
 def _with_last(outcomes: Iterable[Outcome]) -> Iterator[tuple[Outcome | None, bool]]:

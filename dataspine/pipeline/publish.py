@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dataspine.pipeline.canonical import OrderMeter, RunDigest
+from dataspine.pipeline.canonical import OrderMeter, RunDigest, key_columns
 from dataspine.pipeline.stages import conflict_refusals
-from dataspine.schemas.dead_letter import NewLetter, Scope
+from dataspine.schemas.dead_letter import LetterState, NewLetter, Scope
 from dataspine.schemas.run import RunCounts
 from dataspine.schemas.source import Kind
 from dataspine.store import dead_letters, rows
+from dataspine.store.rows import Receipt
 from dataspine.store.sources import SymbolNumbers
 from dataspine.validation.contracts import CONTRACT_VERSION
 
 if TYPE_CHECKING:
     from dataspine.pipeline.stages import Outcome
     from dataspine.schemas.source import SourceProfile
+    from dataspine.store.dead_letters import KnownLetter
     from dataspine.store.sqlite import Connection
 
 
 class CrossChunkConflict(Exception):  # noqa: N818 - a signal between two passes, never an error that anyone sees
-    """A key of this payload came back with other values in a later chunk."""
+    """A key came in two chunks of this payload, in a way that only all of them together can settle."""
 
 
 @dataclass(slots=True)
@@ -71,8 +73,18 @@ class Tally:
 class Publication:
     """Writes the outcomes of one run."""
 
-    def __init__(self, profile: SourceProfile, *, source_id: int, payload_id: int, run_id: int) -> None:
+    def __init__(
+        self,
+        profile: SourceProfile,
+        *,
+        source_id: int,
+        payload_id: int,
+        run_id: int,
+        received_at_us: int,
+        known_letters: dict[tuple[str, int], KnownLetter] | None = None,
+    ) -> None:
         self.profile = profile
+        self.known_letters = known_letters or {}
         self.source_id = source_id
         self.payload_id = payload_id
         self.run_id = run_id
@@ -83,6 +95,9 @@ class Publication:
         self._family = rows.FAMILIES[profile.kind]
         self._order = OrderMeter()
         self._symbols = SymbolNumbers(source_id, profile.symbology.name)
+        self._receipt = Receipt(received_at_us, payload_id)
+        self._seen: list[pl.Series] = []
+        """Hashes of each chunk's keys, 8 bytes a record, to find those that came in two chunks."""
 
     def write(self, tx: Connection, outcome: Outcome) -> Outcome:
         """Store a chunk's rows and count everything; the outcome as it was stored.
@@ -93,13 +108,17 @@ class Publication:
         found = rows.compare(tx, stored, self._family, source_id=self.source_id, run_id=self.run_id)
         if found.conflicting.height:
             raise CrossChunkConflict
-        corrected = found.corrected
+        self._remember(outcome, found.repeated)
+        # Bytes that came again do not undo what a payload received after them has restated.
+        later = self._receipt._replace(payload_id=self.payload_id + 1)
+        restated = rows.received_since(tx, found.corrected, self._family, self.source_id, later)
+        corrected = found.corrected.join(restated.select("position"), on="position", how="anti", maintain_order="left")
         if corrected.height and self.profile.contract.conflict == "dead":
             outcome, corrected = _refused(outcome, corrected, self.profile), corrected.clear()
         place = {"source_id": self.source_id, "run_id": self.run_id}
         self.tally.inserted += rows.insert(tx, found.new, self._family, **place)
         self.tally.corrected += rows.correct(tx, corrected, self._family, **place)
-        self.tally.unchanged += found.unchanged
+        self.tally.unchanged += found.unchanged + restated.height
         if found.repeated.height:
             repeats = found.repeated.select("position")
             unique = outcome.accepted.join(repeats, on="position", how="anti", maintain_order="left")
@@ -109,32 +128,51 @@ class Publication:
         self.digest.add(outcome.accepted)
         return outcome
 
-    def write_letters(
-        self, tx: Connection, outcome: Outcome, *, now_us: int, open_letters: dict[tuple[str, int], int]
-    ) -> None:
+    def _remember(self, outcome: Outcome, repeated: pl.DataFrame) -> None:
+        keys = key_columns(self.profile.kind)
+        rows = outcome.accepted
+        if repeated.height:
+            # The store has told already that these are what this run wrote before.
+            rows = rows.join(repeated.select("position"), on="position", how="anti")
+        self._seen.append(rows.select(keys).hash_rows())
+        if outcome.conflicting is not None:
+            self._seen.append(outcome.conflicting.hash_rows())
+
+    def check_repeats(self) -> None:
+        """Find keys of two chunks whose repetition the store could not tell: it held them before, or has neither.
+
+        Raises: CrossChunkConflict. Two keys of one hash only cost the second pass.
+        """
+        seen = pl.concat(self._seen).sort() if self._seen else pl.Series(dtype=pl.UInt64)
+        if (seen == seen.shift()).any():
+            raise CrossChunkConflict
+
+    def write_letters(self, tx: Connection, outcome: Outcome, *, now_us: int) -> None:
         """Keep a chunk's refused records, and note open letters of this payload whose records are good by now."""
+        known = [position for scope, position in self.known_letters if scope == Scope.RECORD]
+        new = outcome.rejected
+        if known:
+            new = new.filter(~pl.col("position").is_in(known))
+            good = outcome.accepted.filter(pl.col("position").is_in(known))["position"].to_list()
+            letters = [self.known_letters[Scope.RECORD, position] for position in good]
+            self.resolved += [letter.letter_id for letter in letters if letter.state == LetterState.OPEN]
         dead_letters.insert(
             tx,
-            letters_of(outcome),
+            letters_of(replace(outcome, rejected=new)),
             source_id=self.source_id,
             payload_id=self.payload_id,
             run_id=self.run_id,
             now_us=now_us,
         )
-        waiting = [position for scope, position in open_letters if scope == Scope.RECORD]
-        if not waiting:
-            return
-        good = outcome.accepted.filter(pl.col("position").is_in(waiting))["position"].to_list()
-        self.resolved += [open_letters[Scope.RECORD, position] for position in good]
 
-    def without_newer(self, tx: Connection, outcome: Outcome, *, received_at_us: int) -> Outcome:
-        """The outcome with rows refused whose key a payload received later has given other values.
+    def without_newer(self, tx: Connection, outcome: Outcome, receipt: Receipt) -> Outcome:
+        """The outcome with rows refused whose key has other values by a payload of this receipt or a later one.
 
-        A letter that passes late must not undo what the vendor restated since.
+        A letter that passes late must not undo what the vendor restated since, nor another record of its own payload.
         """
         stored = self._stored_form(tx, outcome.accepted)
         found = rows.compare(tx, stored, self._family, source_id=self.source_id, run_id=self.run_id)
-        newer = rows.written_after(tx, found.corrected, self._family, self.source_id, received_at_us)
+        newer = rows.received_since(tx, found.corrected, self._family, self.source_id, receipt)
         return _refused(outcome, newer, self.profile) if newer.height else outcome
 
     def roll_back(self, tx: Connection) -> None:

@@ -73,9 +73,9 @@ def _reasons_of_check(check: Check, positions: pl.Series) -> pl.DataFrame:
     message = pl.lit(template)
     if check.found is not None:
         found = pl.lit(check.found.filter(check.violated).fill_null("nothing"))
-        shown = (
-            pl.when(found.str.len_chars() > FOUND_CHARS).then(found.str.head(FOUND_CHARS) + "…").otherwise(found)
-        )
+        is_long = found.str.len_chars() > FOUND_CHARS
+        # A check that is nothing but its finding has put the whole message together, within bounds.
+        shown = found if template == "{}" else pl.when(is_long).then(found.str.head(FOUND_CHARS) + "…").otherwise(found)
         before, after = template.split("{}")
         message = pl.lit(before) + shown + pl.lit(after)
     return pl.select(

@@ -42,6 +42,18 @@ class Outcome:
     """Bytes of the records at these positions, as received."""
     contexts: Callable[[Sequence[int]], list[dict[str, str]]] = lambda _positions: []
     """What each of these records needs besides its bytes to be read alone."""
+    conflicting: pl.DataFrame | None = None
+    """Keys of which different records stand here: all of those are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What only a whole payload tells of its keys."""
+
+    conflicting: pl.DataFrame
+    """Keys with two different records anywhere in it."""
+    positions: pl.Series
+    """Records that repeat an earlier one, value for value."""
 
 
 def process_payload(payload: Payload, documents: Iterable[Document], profile: SourceProfile) -> Outcome:
@@ -73,15 +85,33 @@ def process_chunks(
     profile: SourceProfile,
     *,
     chunk_records: int = CHUNK_RECORDS,
-    conflicting: pl.DataFrame | None = None,
+    repeats: Repeats | None = None,
 ) -> Iterator[Outcome]:
     """Chunk after chunk of a payload, in order; positions run on over its documents.
 
-    `conflicting` holds keys that are known to have two different records in this payload: all of them are refused.
+    With `repeats`, keys are settled as in one piece; without, only those within each chunk are.
     Raises: PayloadError if a document is not what the profile declares, possibly after chunks were yielded.
     """
     for outcome in _judged(payload, documents, profile, chunk_records):
-        yield settled(outcome, profile, conflicting)
+        yield settled(outcome, profile, repeats)
+
+
+def find_repeats(
+    payload: Payload, documents: Iterable[Document], profile: SourceProfile, *, chunk_records: int = CHUNK_RECORDS
+) -> Repeats:
+    """Keys that stand in a payload more than once; holds its canonical rows at once.
+
+    Raises: PayloadError if a document is not what the profile declares.
+    """
+    whole = pl.concat(
+        [CANONICAL[profile.kind].empty()]
+        + [outcome.accepted for outcome in _judged(payload, documents, profile, chunk_records)]
+    )
+    keys = key_columns(profile.kind)
+    kept, conflicts = split_repeats(whole, keys)
+    stays = pl.concat([kept.select("position"), conflicts.select("position")])
+    repeated = whole.select("position").join(stays, on="position", how="anti", maintain_order="left")
+    return Repeats(conflicts.select(keys).unique(), repeated["position"])
 
 
 def _judged(
@@ -122,23 +152,26 @@ def judge_chunk(chunk: RawChunk, profile: SourceProfile, *, origin: Origin, rece
     )
 
 
-def settled(outcome: Outcome, profile: SourceProfile, conflicting: pl.DataFrame | None = None) -> Outcome:
+def settled(outcome: Outcome, profile: SourceProfile, repeats: Repeats | None = None) -> Outcome:
     """The outcome with each key at most once: identical repeats counted, different ones refused.
 
     Of two different records of one key nobody can tell which is right, so none of them is stored.
     """
     accepted, keys = outcome.accepted, key_columns(profile.kind)
     refused = accepted.clear()
-    if conflicting is not None:
-        refused = accepted.join(conflicting, on=keys, how="semi", maintain_order="left")
-        accepted = accepted.join(conflicting, on=keys, how="anti", maintain_order="left")
+    if repeats is not None:
+        refused = accepted.join(repeats.conflicting, on=keys, how="semi", maintain_order="left")
+        accepted = accepted.join(repeats.conflicting, on=keys, how="anti", maintain_order="left")
+        again = repeats.positions.to_frame()
+        accepted = accepted.join(again, on="position", how="anti", maintain_order="left")
     kept, conflicts = split_repeats(accepted, keys)
-    duplicate = accepted.height - kept.height - conflicts.height
     refused = pl.concat([refused, conflicts])
-    rejected = outcome.rejected
-    if refused.height:
-        rejected = pl.concat([rejected, conflict_refusals(refused, profile)]).sort("position")
-    return replace(outcome, accepted=kept, rejected=rejected, duplicate=duplicate)
+    duplicate = outcome.accepted.height - kept.height - refused.height
+    if not refused.height:
+        return replace(outcome, accepted=kept, duplicate=duplicate)
+    rejected = pl.concat([outcome.rejected, conflict_refusals(refused, profile)]).sort("position")
+    conflicting = refused.select(keys).unique(maintain_order=True)
+    return replace(outcome, accepted=kept, rejected=rejected, duplicate=duplicate, conflicting=conflicting)
 
 
 def split_repeats(accepted: pl.DataFrame, keys: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -146,7 +179,8 @@ def split_repeats(accepted: pl.DataFrame, keys: Sequence[str]) -> tuple[pl.DataF
     repeated = accepted.select(keys).is_duplicated()
     if not repeated.any():
         return accepted, accepted.clear()
-    values = [name for name in accepted.columns if name != "position"]
+    # Two vendor names of one canonical symbol are one key; what the store keeps of both rows is the same.
+    values = [name for name in accepted.columns if name not in ("position", "source_symbol")]
     repeats = accepted.filter(repeated)
     distinct = repeats.unique(subset=values, keep="first", maintain_order=True)
     is_conflict = distinct.select(keys).is_duplicated()

@@ -31,10 +31,10 @@ EXACT_PATTERN = r"^-?(0|[1-9][0-9]{0,19})(\.[0-9]{0,17}[1-9])?$"
 
 ISO_PATTERN = (
     r"^[0-9]{4}-[01][0-9]-[0-3][0-9]"
-    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?)?"
-    r"(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?$"
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?$"
 )
-"""ISO 8601 calendar date, optional time to the nanosecond, optional offset; no leap second, no week date."""
+"""ISO 8601 calendar date, optional time to the nanosecond with optional offset; no leap second, no week date."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER = re.compile(NUMBER_PATTERN)
@@ -156,15 +156,18 @@ class InstantRule:
         """The instant in UTC, or a violation raised. `context["now"]` is an aware datetime."""
         shown = value if isinstance(value, str) else None
         if isinstance(value, str):
-            value = _datetime_from_iso(value, field)
+            value = datetime_from_iso(value, field)
         if not isinstance(value, datetime):
             refuse(Code.TYPE, "{field} must be a time, got {}", field, value)
         if value.tzinfo is None:
-            refuse(Code.TIMESTAMP_FORMAT, NOT_AN_INSTANT, field, value.isoformat())
+            refuse(Code.TIMESTAMP_FORMAT, NOT_AN_INSTANT, field, shown or value.isoformat())
         try:
             instant = value.astimezone(UTC)
         except OverflowError:
-            refuse(Code.TIMESTAMP_RANGE, TOO_EARLY, field, shown or value.isoformat())
+            # Its offset carries it out of the years 1 to 9999 that Python knows.
+            is_late = value.year > EPOCH.year
+            code, template = (Code.TIMESTAMP_FUTURE, TOO_LATE) if is_late else (Code.TIMESTAMP_RANGE, TOO_EARLY)
+            refuse(code, template, field, shown or value.isoformat())
         limits: ContractLimits = context.get("limits") or ContractLimits()
         if instant < datetime.fromisoformat(limits.earliest).replace(tzinfo=UTC):
             refuse(Code.TIMESTAMP_RANGE, TOO_EARLY, field, shown or iso_text(instant))
@@ -250,7 +253,7 @@ def iso_text(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
 
 
-def _datetime_from_iso(text: str, field: str) -> datetime:
+def datetime_from_iso(text: str, field: str) -> datetime:
     """The time that ISO text names, to the microsecond; finer digits are cut off."""
     if not _ISO.match(text) or text.endswith("\n"):
         refuse(Code.TIMESTAMP_FORMAT, NOT_AN_INSTANT, field, text)

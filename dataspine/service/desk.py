@@ -49,7 +49,8 @@ class Desk:
                 "there is no such source",
                 found=source,
                 where=str(self.settings.file or self.home),
-                cure="`dataspine sources list` names them: " + (", ".join(self.settings.sources) or "none yet"),
+                cure="`dataspine sources list` names them: "
+                + (", ".join(self.settings.sources) or "none yet"),
             )
         return found
 
@@ -69,7 +70,24 @@ class Desk:
 
         with Workspace(self.home, self.clock) as workspace:
             spine = Spine(workspace, self.actor)
+            _record_new_schema(spine)
             try:
                 yield spine
             finally:
                 spine.anchor()
+
+
+def _record_new_schema(spine: Spine) -> None:
+    """Write down that this process made the database, or brought its tables to a newer version."""
+    if not spine.workspace.migrated:
+        return
+    from dataspine.schemas.audit_event import EventType, NewEvent
+    from dataspine.store import audit_events
+    from dataspine.store.migrations import schema_version
+
+    database = spine.workspace.database
+    version = schema_version(database)
+    with database.transaction() as tx:
+        is_new = audit_events.last(tx) is None
+        kind = EventType.WORKSPACE_CREATED if is_new else EventType.SCHEMA_MIGRATED
+        spine.record(tx, NewEvent(kind, "schema", str(version)))

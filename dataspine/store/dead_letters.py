@@ -5,12 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dataspine.schemas.dead_letter import DeadLetter, LetterState, NewLetter
 
 if TYPE_CHECKING:
     from dataspine.store.sqlite import Connection
+
+
+class KnownLetter(NamedTuple):
+    """A letter that stands already."""
+
+    letter_id: int
+    state: str
+
 
 _COLUMNS = (
     "d.letter_id, s.name, d.payload_id, p.sha256, p.object_name, d.run_id, d.scope, d.position, d.records, d.raw,"
@@ -54,12 +62,15 @@ def insert(
     return max(int(cursor.rowcount), 0)
 
 
-def open_positions(tx: Connection, payload_id: int) -> dict[tuple[str, int], int]:
-    """Open letters of a payload: (scope, position) to letter."""
+def of_payload(tx: Connection, payload_id: int) -> dict[tuple[str, int], KnownLetter]:
+    """Letters that a payload has already: (scope, position) to number and state."""
     found = tx.execute(
-        "SELECT scope, position, letter_id FROM dead_letters WHERE payload_id = ? AND state = 'open'", (payload_id,)
+        "SELECT scope, position, letter_id, state FROM dead_letters WHERE payload_id = ?", (payload_id,)
     )
-    return {(str(scope), int(position)): int(letter_id) for scope, position, letter_id in found.fetchall()}
+    return {
+        (str(scope), int(position)): KnownLetter(int(letter_id), str(state))
+        for scope, position, letter_id, state in found.fetchall()
+    }
 
 
 def remove_of_run(tx: Connection, run_id: int, payload_id: int) -> None:

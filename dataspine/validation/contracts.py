@@ -90,9 +90,9 @@ def _number_checks(name: str, column: Column, rule: NumberRule) -> list[Check]:
     value, found = column.value, column.found
     if value.dtype.is_integer():
         below = (value < 0) | ((value == 0) & found.str.starts_with("-"))
-        # A negative fraction has no integer value; its text still tells the sign.
+        # A negative fraction, or a number below 64 bits, has no integer value; its text still tells the sign.
         negative = below.fill_null(False) | (
-            found.str.contains(r"^-[0-9]+\.[0-9]+$") & value.is_null()
+            found.str.contains(r"^-[0-9]+(\.[0-9]+)?$") & value.is_null()
         ).fill_null(False)
         return [Check(name, rule.code, MUST_NOT_BE_NEGATIVE, negative, found)]
     negative = value.str.starts_with("-").fill_null(False)
@@ -116,7 +116,7 @@ def _instant_checks(name: str, column: Column, limits: ContractLimits, received_
 
 def symbol_pattern(symbology: Symbology) -> str:
     """Regular expression of the allowed texts; made of the profile's characters, never of a profile's pattern."""
-    characters = "".join(f"\\x{ord(char):02x}" for char in sorted(set(symbology.charset)))
+    characters = "".join(f"\\x{{{ord(char):x}}}" for char in sorted(set(symbology.charset)))
     return f"^[{characters}]{{1,{symbology.max_len}}}$"
 
 

@@ -1,0 +1,197 @@
+"""`dataspine run`: everything that is configured, once; or what would run; or the fixtures."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from shutil import which
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dataspine.cli.accounts_shown import print_report, report_document
+from dataspine.cli.desk import desk_of
+from dataspine.cli.ingest import exit_code, ingested
+from dataspine.cli.output import JsonOption, count, emit, narrate_error, say, say_line, table
+from dataspine.cli.progress import IngestProgress
+from dataspine.errors import RequestError
+
+if TYPE_CHECKING:
+    from dataspine.service.demo_run import DemoRun
+    from dataspine.service.desk import Desk
+    from dataspine.service.run_plan import PlannedSource
+
+OBJECTS_SHOWN = 3
+NO_ENGINE_CURE = "Use --once or --dry-run, and let cron call `dataspine run --mode live --once`"
+
+
+class Mode(StrEnum):
+    """Which work a run does."""
+
+    LIVE = "live"
+    BACKFILL = "backfill"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(
+    context: typer.Context,
+    *,
+    mode: Annotated[
+        Mode | None, typer.Option("--mode", help="live: read every source; backfill: a range of days.")
+    ] = None,
+    fixtures: Annotated[
+        Path | None, typer.Option("--fixtures", help="Make the workspace from this folder and ingest it all.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Read every source once and leave.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run; store nothing.")] = False,
+    schedule: Annotated[
+        str | None,
+        typer.Option("--schedule", metavar="CRON", help="With --dry-run: instead of the sources' own."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--start", metavar="DAY", help="First day of a backfill.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last day of a backfill.")] = None,
+    audit_log: Annotated[
+        Path | None, typer.Option("--audit-log", help="Append this run's audit events, as JSON lines.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read every configured source, or say what would be read.
+
+    This version has no engine that stays: `--mode live` needs --once, `--mode backfill` needs --dry-run.
+    """
+    desk = desk_of(context)
+    if fixtures is not None:
+        _refuse_beside_fixtures(
+            mode=mode, once=once, dry_run=dry_run, schedule=schedule, start=start, end=end
+        )
+        _run_fixtures(desk, fixtures, audit_log=audit_log, as_json=as_json)
+    mode = mode or Mode.LIVE
+    if mode is Mode.LIVE and (start or end):
+        raise RequestError("--start and --end belong to a backfill", cure="Add --mode backfill")
+    if dry_run:
+        _print_plan(desk, mode, schedule=schedule, start=start, end=end, as_json=as_json)
+    elif mode is Mode.BACKFILL:
+        raise RequestError(
+            "running a backfill needs the engine, which is not part of this version", cure="Use --dry-run"
+        )
+    elif not once or schedule:
+        raise RequestError(
+            "running on a schedule needs the engine, which is not part of this version", cure=NO_ENGINE_CURE
+        )
+    else:
+        _run_once(desk, audit_log=audit_log, as_json=as_json)
+
+
+def _run_once(desk: Desk, *, audit_log: Path | None, as_json: bool) -> None:
+    from dataspine.service.ingest import IngestRequest, requested_profiles
+
+    report = ingested(desk, IngestRequest(requested_profiles(desk, (), take_all=True), audit_log=audit_log))
+    emit(as_json, report_document(report), lambda: print_report(report))
+    raise typer.Exit(exit_code(report))
+
+
+def _run_fixtures(desk: Desk, fixtures: Path, *, audit_log: Path | None, as_json: bool) -> None:
+    """The demonstration; refused records are what it shows, so they are no failure."""
+    from dataspine.service.demo_run import run_fixtures
+
+    with IngestProgress() as progress:
+        result = run_fixtures(desk, fixtures, audit_log=audit_log, on_progress=progress)
+    document = {
+        **report_document(result.report),
+        "open_letters": result.open_letters,
+        "audit_head": result.head.hash,
+        "database": str(result.database),
+    }
+    emit(as_json, document, lambda: _print_demo(result, desk.home))
+    failed = exit_code(result.report)
+    raise typer.Exit(failed if result.report.failures else 0)
+
+
+def _refuse_beside_fixtures(**given: object) -> None:
+    used = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    if used:
+        raise RequestError("--fixtures stands alone", found=", ".join(used), cure="Leave the others out")
+
+
+def _print_demo(result: DemoRun, home: Path) -> None:
+    print_report(result.report)
+    say()
+    if result.worst:
+        rows = [
+            (count(kind.letters), kind.example.source, str(kind.example.reasons[0]), kind.example.letter_id)
+            for kind in result.worst
+        ]
+        table(
+            f"Dead letters: {count(result.open_letters)} open, the most frequent kinds",
+            ["letters", "source", "first reason of the first one", "id"],
+            rows,
+        )
+        say()
+    say_line(f"Audit log    {result.head.sequence} events, head {result.head.hash[:16]}")
+    say_line(f"Database     {result.database}")
+    say_line("Try next:")
+    for arguments in ("dlq list --groups", "audit verify", "run --mode live --once"):
+        say_line(f"  {program()} --home {home} {arguments}")
+
+
+def program() -> str:
+    """How this machine's operator calls us."""
+    if which("dataspine"):
+        return "dataspine"
+    python = Path(sys.executable)
+    return f"{python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python} -m dataspine"
+
+
+def _print_plan(
+    desk: Desk, mode: Mode, *, schedule: str | None, start: str | None, end: str | None, as_json: bool
+) -> None:
+    from dataspine.service.run_plan import days_between, plan_run
+
+    days = days_between(start, end) if mode is Mode.BACKFILL else []
+    plan = plan_run(desk, schedule=schedule)
+    document = {
+        "mode": str(mode),
+        "days": [day.isoformat() for day in days],
+        "sources": [
+            {
+                "source": planned.source,
+                "schedule": planned.schedule,
+                "objects": list(planned.object_names),
+                "error": str(planned.error) if planned.error else None,
+            }
+            for planned in plan
+        ],
+    }
+    emit(as_json, document, lambda: _print_planned(plan, [str(day) for day in days]))
+    for planned in plan:
+        if planned.error:
+            narrate_error(planned.error)
+    if any(planned.error for planned in plan):
+        raise typer.Exit(max(planned.error.exit_code for planned in plan if planned.error))
+
+
+def _print_planned(plan: list[PlannedSource], days: list[str]) -> None:
+    if days:
+        say(f"Backfill of {count(len(days))} days, {days[0]} to {days[-1]}.")
+    rows = [
+        (
+            planned.source,
+            planned.schedule or "when asked",
+            count(len(planned.object_names)),
+            _some(planned.object_names),
+        )
+        for planned in plan
+    ]
+    table("What would be read; nothing is stored", ["source", "schedule", "objects", "there now"], rows)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = len(names) - OBJECTS_SHOWN
+    return ", ".join(names[:OBJECTS_SHOWN]) + (f" and {count(more)} more" if more > 0 else "")
