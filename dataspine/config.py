@@ -39,7 +39,9 @@ class Settings(Table):
     data_root: Path
     """Folder that sources' paths are relative to: `data_root` in the file, by default the workspace."""
     log_level: LogLevel = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
     sources: dict[str, SourceProfile] = {}
+    """One table a source."""
     rules: dict[str, dict[str, Any]] = {}
     """Parameters of detection rules, by rule."""
 
@@ -191,7 +193,8 @@ def _contradictions(profile: SourceProfile) -> list[tuple[tuple[str, ...], str, 
     template_names = set(re.findall(r"{(\w+)}", profile.file_name or ""))
     for name, mapping in profile.fields.items():
         for key, value in (("file", mapping.file), ("day", mapping.day)):
-            if value is not None and value not in template_names:
+            names = set(re.findall(r"{(\w+)}", value or "")) or {value}
+            if value is not None and not names <= template_names:
                 found.append((("fields", name, key), "must be a name in file_name", value))
         if mapping.zone is not None and not _is_zone(mapping.zone):
             found.append((("fields", name, "zone"), "must be an IANA time zone such as Europe/London", mapping.zone))

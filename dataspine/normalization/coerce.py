@@ -60,7 +60,7 @@ def wire_text(frame: pl.DataFrame, mapping: FieldMap, origin: Origin) -> pl.Seri
     if mapping.const is not None:
         return _repeat(str(mapping.const), frame.height)
     if mapping.file is not None:
-        return _repeat(origin.file_values.get(mapping.file), frame.height)
+        return _repeat(_named_value(mapping.file, origin.file_values), frame.height)
     if mapping.envelope is not None:
         return frame[ENVELOPE_PREFIX + mapping.envelope]
     if mapping.key:
@@ -71,6 +71,11 @@ def wire_text(frame: pl.DataFrame, mapping: FieldMap, origin: Origin) -> pl.Seri
         return frame.select(pl.concat_str(list(mapping.join), separator=" ")).to_series()
     candidates = [_present(frame[path], mapping.absent) for path in mapping.wire_paths()]
     return candidates[0] if len(candidates) == 1 else pl.select(pl.coalesce(candidates)).to_series()
+
+
+def _named_value(file: str, values: dict[str, str]) -> str | None:
+    """The value of one name, or a text with names in braces filled in."""
+    return file.format_map(values) if "{" in file else values.get(file)
 
 
 def _present(text: pl.Series, absent: tuple[str, ...]) -> pl.Series:

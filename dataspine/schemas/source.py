@@ -35,7 +35,7 @@ class FieldMap(Settings):
     const: str | int | None = None
     """The same text for every record."""
     file: str | None = None
-    """A name in the source's `file_name` template."""
+    """A name in the source's `file_name` template, or several in braces: `ES{expiry}`."""
     envelope: str | None = None
     """Dotted path in the document around the records, e.g. `ticker`."""
     key: bool = False
@@ -51,6 +51,7 @@ class FieldMap(Settings):
     scale: int = 0
     """Powers of ten that the vendor's number is divided by: 4 for prices in ten-thousandths."""
     decimal_comma: bool = False
+    """The decimal mark is a comma."""
     thousands: str | None = None
     """Grouping character to drop, e.g. `,`."""
     strip: tuple[str, ...] = ()
@@ -94,6 +95,7 @@ class CsvShape(Settings):
     """How the text of a delimited file becomes records."""
 
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """One character between fields."""
     quote: Annotated[str, Field(max_length=1)] = '"'
     """Quoting character; empty for none."""
     header: bool = True
@@ -125,15 +127,19 @@ class Symbology(Settings):
     """Which symbol texts are right, and what they become."""
 
     name: str = "strict"
+    """Stands in the store beside every symbol that it made."""
     charset: str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     """Allowed ASCII characters, listed."""
     max_len: Annotated[int, Field(ge=1, le=32)] = 10
+    """Characters at most."""
     case: Literal["exact", "upper"] = "exact"
+    """`upper`: ASCII letters are raised before anything is judged."""
     prefixes: dict[str, str] = {}
     """Prefix to instrument class; where given, a prefix other than these is refused. The prefix stays."""
     mapping: dict[str, str] = {}
     """Vendor's symbol to canonical symbol."""
     unmapped: Literal["accept", "dead"] = "accept"
+    """What a well-formed symbol is that `mapping` does not have."""
 
 
 class ContractLimits(Settings):
@@ -163,6 +169,7 @@ class HttpSettings(Settings):
     next_path: str | None = None
     """Dotted path of the next page's URL; it must keep scheme, host and port."""
     max_pages: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    """More pages than this are refused."""
 
 
 class SourceProfile(Settings):
@@ -170,13 +177,19 @@ class SourceProfile(Settings):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
     kind: Kind
+    """Canonical schema: `market` or `trade`."""
     preset: str | None = None
+    """Built-in profile that the other keys go over; see source_registry.md."""
     path: str | None = None
     """File, or directory glob such as `drop/*.csv`; relative to the workspace."""
     url: str | None = None
+    """Where an HTTP source is read; not beside `path`."""
     http: HttpSettings = HttpSettings()
+    """How the URL is read."""
     schedule: str | None = None
+    """When it is due."""
     format: Literal["csv", "json", "ndjson"]
+    """What the text is; `.gz` and `.zip` are recognised by their bytes."""
     encoding: Literal["utf-8", "utf-16", "latin-1", "cp1252"] = "utf-8"
     """Encoding of the text; a byte order mark overrides it."""
     member: str = "*"
@@ -184,18 +197,21 @@ class SourceProfile(Settings):
     file_name: str | None = None
     """Template that takes values from the file's (or zip member's) name: `{day}_{symbol}_minute_trade.csv`."""
     csv: CsvShape = CsvShape()
+    """Shape of delimited text."""
     json_shape: Annotated[JsonShape, Field(alias="json")] = JsonShape()
+    """Shape of JSON."""
     fields: dict[str, FieldMap]
     """Canonical field to where it comes from."""
     skip_when: dict[str, tuple[str, ...]] = {}
     """Column or path to values that mark a record as no record (order life-cycle rows); skipped and counted."""
     volume: Literal["integer", "decimal"] = "integer"
+    """Whether volumes are whole, or exact decimals as crypto venues send them."""
     symbology: Symbology = Symbology()
+    """Which symbols are right."""
     contract: ContractLimits = ContractLimits()
+    """Parameters of the contracts."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
-    )
+    model_config = ConfigDict(populate_by_name=True)
 
     def wire_paths(self) -> tuple[str, ...]:
         """Every column or path that the mapping reads, in order, once each."""
