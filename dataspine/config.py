@@ -10,21 +10,23 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from dataspine.errors import ConfigError
+from dataspine.presets import load_presets, overlay
 from dataspine.schemas.models import MODELS
-from dataspine.schemas.presets import load_presets, overlay
 from dataspine.schemas.source import Settings as Table
 from dataspine.schemas.source import SourceProfile
 
 CONFIG_NAME = "dataspine.toml"
 ENV_PREFIX = "DATASPINE_"
+Contradiction = tuple[tuple[str, ...], str, object]
+"""Key, problem, found."""
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 _OWN_VARIABLES = frozenset({"DATASPINE_HOME", "DATASPINE_NOW", "DATASPINE_ACTOR"})
 """Variables that the commands read themselves; they override no key."""
@@ -40,9 +42,9 @@ class Settings(Table):
     """Folder that sources' paths are relative to: `data_root` in the file, by default the workspace."""
     log_level: LogLevel = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
-    sources: dict[str, SourceProfile] = {}
+    sources: dict[str, SourceProfile] = Field(default_factory=dict)
     """One table a source."""
-    rules: dict[str, dict[str, Any]] = {}
+    rules: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Parameters of detection rules, by rule."""
 
 
@@ -87,8 +89,8 @@ def profile_from_table(name: str, table: Any, *, path: Path | None = None, text:
     if not isinstance(table, dict):
         raise _wrong(path, text, where, "must be a table")
     presets = load_presets()
-    preset = table.get("preset")
-    if preset is not None and preset not in presets:
+    preset = table.get("preset", "")
+    if preset and preset not in presets:
         raise _wrong(path, text, (*where, "preset"), "must be one of " + ", ".join(presets), found=preset)
     merged = {**overlay(presets.get(preset, {}), table), "name": name}
     try:
@@ -109,7 +111,9 @@ def resolve_secret(reference: str, *, environment: Mapping[str, str] | None = No
     if kind == "env":
         value = (os.environ if environment is None else environment).get(name)
         if not value:
-            raise ConfigError("a secret is not set", where=f"environment variable {name}", cure=f"export {name}=…")
+            raise ConfigError(
+                "a secret is not set", where=f"environment variable {name}", cure=f"export {name}=…"
+            )
         return value
     if kind == "file":
         return _secret_file(Path(name).expanduser())
@@ -121,10 +125,15 @@ def _secret_file(path: Path) -> str:
         mode = stat.S_IMODE(path.stat().st_mode)
         secret = path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ConfigError("a secret's file cannot be read", where=str(path), cure="Make it, mode 0600") from error
+        raise ConfigError(
+            "a secret's file cannot be read", where=str(path), cure="Make it, mode 0600"
+        ) from error
     if mode & 0o077:
         raise ConfigError(
-            "a secret's file must be yours alone", found=f"mode {mode:o}", where=str(path), cure=f"chmod 600 {path}"
+            "a secret's file must be yours alone",
+            found=f"mode {mode:o}",
+            where=str(path),
+            cure=f"chmod 600 {path}",
         )
     return secret
 
@@ -178,33 +187,43 @@ def _apply_environment(table: dict[str, Any], variables: Mapping[str, str]) -> N
         target[key] = value
 
 
-def _contradictions(profile: SourceProfile) -> list[tuple[tuple[str, ...], str, object]]:
-    """What is wrong with a profile whose keys are all well formed: key, problem, found."""
+def _contradictions(profile: SourceProfile) -> list[Contradiction]:
+    """What is wrong with a profile whose keys are all well formed."""
+    return [*_unmapped(profile), *_misplaced(profile), *_misnamed(profile)]
+
+
+def _unmapped(profile: SourceProfile) -> Iterator[Contradiction]:
     model = MODELS[profile.kind]
-    known, required = set(model.model_fields), set(model.required()) - {"source"}
-    found: list[tuple[tuple[str, ...], str, object]] = []
+    known, required = set(model.model_fields) - {"source"}, set(model.required()) - {"source"}
     for name in profile.fields:
-        if name not in known - {"source"}:
-            found.append((("fields", name), _unknown(name, known - {"source"}), None))
+        if name not in known:
+            yield ("fields", name), _unknown(name, known), None
     for name in sorted(required - profile.fields.keys()):
-        found.append((("fields",), f"must map {name}, which {model.__name__} requires", None))
+        yield ("fields",), f"must map {name}, which {model.__name__} requires", None
+
+
+def _misplaced(profile: SourceProfile) -> Iterator[Contradiction]:
     if profile.path and profile.url:
-        found.append((("url",), "must not stand beside path", None))
+        yield ("url",), "must not stand beside path", None
+    if not profile.symbology.charset.isascii():
+        yield ("symbology", "charset"), "must be ASCII characters", None
+    if profile.format == "csv" and not profile.csv.header and not profile.csv.columns:
+        yield ("csv", "columns"), "must name the columns of a file without header", None
+    if "position" in profile.wire_paths():
+        yield ("fields",), "must not read a column named position, which counts the records", None
+
+
+def _misnamed(profile: SourceProfile) -> Iterator[Contradiction]:
     template_names = set(re.findall(r"{(\w+)}", profile.file_name or ""))
     for name, mapping in profile.fields.items():
         for key, value in (("file", mapping.file), ("day", mapping.day)):
             names = set(re.findall(r"{(\w+)}", value or "")) or {value}
             if value is not None and not names <= template_names:
-                found.append((("fields", name, key), "must be a name in file_name", value))
+                yield ("fields", name, key), "must be a name in file_name", value
         if mapping.zone is not None and not _is_zone(mapping.zone):
-            found.append((("fields", name, "zone"), "must be an IANA time zone such as Europe/London", mapping.zone))
+            yield ("fields", name, "zone"), "must be an IANA time zone such as Europe/London", mapping.zone
         if mapping.day is not None and (mapping.zone is None or mapping.unit is None):
-            found.append((("fields", name, "day"), "needs unit and zone beside it", None))
-    if not profile.symbology.charset.isascii():
-        found.append((("symbology", "charset"), "must be ASCII characters", None))
-    if profile.format == "csv" and not profile.csv.header and not profile.csv.columns:
-        found.append((("csv", "columns"), "must name the columns of a file without header", None))
-    return found
+            yield ("fields", name, "day"), "needs unit and zone beside it", None
 
 
 def _is_zone(name: str) -> bool:

@@ -90,9 +90,7 @@ class PayloadError(DataspineError):
 
     exit_code = 1
 
-    def __init__(
-        self, code: str, what: str, *, found: object = None, where: str | None = None
-    ) -> None:
+    def __init__(self, code: str, what: str, *, found: object = None, where: str | None = None) -> None:
         self.code = code
         super().__init__(what, found=found, where=where)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import sys
 from inspect import getsource
+from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from database_page import database_page
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -70,7 +72,11 @@ can help.
 
 def pages() -> dict[Path, str]:
     """Every page that is made of code."""
-    return {REFERENCE / "config.md": config_page(), REFERENCE / "errors.md": errors_page()}
+    return {
+        REFERENCE / "config.md": config_page(),
+        REFERENCE / "errors.md": errors_page(),
+        REFERENCE / "database.md": database_page(),
+    }
 
 
 def config_page() -> str:
@@ -78,28 +84,37 @@ def config_page() -> str:
     settings = _rows(config.Settings, skip=("home", "file"))
     parts = [CONFIG_HEAD + settings]
     for title, model in TABLES:
-        parts.append(f"## `{title}`\n\n{(model.__doc__ or '').strip()}\n\n| key | default | meaning |\n|---|---|---|\n")
+        parts.append(
+            f"## `{title}`\n\n{(model.__doc__ or '').strip()}\n\n| key | default | meaning |\n|---|---|---|\n"
+        )
         parts.append(_rows(model, skip=("name",) if model is source.SourceProfile else ()))
         if model is source.FieldMap:
             parts.append(TIME_NOTE)
-    return "\n".join(part.rstrip("\n") + "\n" for part in parts).replace("|---|---|---|\n\n", "|---|---|---|\n")
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts).replace(
+        "|---|---|---|\n\n", "|---|---|---|\n"
+    )
 
 
 def errors_page() -> str:
     """Every exception and its exit code."""
     rows = [
-        f"| `{name}` | {kind.exit_code} | {'yes' if kind.transient else 'no'} | {(kind.__doc__ or '').splitlines()[0]} |"
+        f"| `{name}` | {kind.exit_code} | {'yes' if kind.transient else 'no'} | {first_line(kind)} |"
         for name, kind in vars(errors).items()
         if isinstance(kind, type) and issubclass(kind, errors.DataspineError)
     ]
     return ERRORS_HEAD + "\n".join(rows) + "\n"
 
 
+def first_line(kind: type[Any]) -> str:
+    """The first line of a class's docstring."""
+    return (kind.__doc__ or "").splitlines()[0]
+
+
 def attribute_docs(model: type[Any]) -> dict[str, str]:
     """The text under each attribute of a class body."""
     body = ast.parse(dedent(getsource(model))).body[0].body  # type: ignore[attr-defined]
     found = {}
-    for statement, following in zip(body, body[1:], strict=False):
+    for statement, following in pairwise(body):
         is_text = isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and is_text:
             found[statement.target.id] = " ".join(str(following.value.value).split())
@@ -112,7 +127,9 @@ def _rows(model: type[BaseModel], *, skip: tuple[str, ...]) -> str:
     for name, field in model.model_fields.items():
         if name in skip:
             continue
-        lines.append(f"| `{field.alias or name}` | {_default(field.default)} | {docs[name].replace('|', chr(92) + '|')} |")
+        lines.append(
+            f"| `{field.alias or name}` | {_default(field.default)} | {docs[name].replace('|', chr(92) + '|')} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -129,7 +146,11 @@ def _default(value: object) -> str:
 def main() -> int:
     """Write the pages, or with `--check` say which differ."""
     check = "--check" in sys.argv[1:]
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    stale = [
+        path
+        for path, text in pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
     for path in stale:
         print(("differs: " if check else "wrote ") + str(path))
         if not check:

@@ -12,7 +12,8 @@ import msgspec
 import polars as pl
 
 from dataspine.adapters.json_exact import ExactReader, Verdict
-from dataspine.adapters.json_plan import Column, compile_plan, elements_of
+from dataspine.adapters.json_plan import Column, compile_plan
+from dataspine.adapters.json_scan import elements_of, prove_array
 from dataspine.schemas.payload import MAX_FIELD_CHARS, MAX_RECORD_BYTES, Fault
 
 if TYPE_CHECKING:
@@ -47,21 +48,22 @@ class Part:
     def split(self, count: int) -> tuple[Part, Part]:
         """The first `count` records, and the others."""
         middle = self.first + count
-        is_head = pl.col("position") < middle
+        broken = frozenset(position for position in self.broken if position < middle)
+        rows = count - len(broken)
         head = replace(
             self,
             count=count,
-            frame=self.frame.filter(is_head),
+            frame=self.frame[:rows],
             faults=tuple(fault for fault in self.faults if fault.position < middle),
-            broken=frozenset(position for position in self.broken if position < middle),
+            broken=broken,
         )
         tail = replace(
             self,
             first=middle,
             count=self.count - count,
-            frame=self.frame.filter(~is_head),
+            frame=self.frame[rows:],
             faults=self.faults[len(head.faults) :],
-            broken=self.broken - head.broken,
+            broken=self.broken - broken,
             size_bytes=0,
             blank_lines=0,
         )
@@ -86,7 +88,7 @@ class RecordColumns:
                 return self._plan.run_decoder.decode(piece)
             except (msgspec.ValidationError, UnicodeDecodeError):
                 pass
-        elements_of(piece)
+        prove_array(piece)
         return None
 
     def decode_lines(self, lines: Sequence[bytes]) -> list[Any] | None:

@@ -217,12 +217,23 @@ class JsonDocument:
 
     def _refuse_vendor_error(self) -> None:
         """Raises: PayloadError if the document says that something went wrong."""
-        has_error = any(self._value(path) not in _NO_ERROR for path in self._shape.error_keys)
-        status = self._value(STATUS_PATH)
-        if has_error or (isinstance(status, str) and status.casefold() == "error"):
+        status = self._sound_value(STATUS_PATH)
+        is_error = isinstance(status, str) and status.casefold() == "error"
+        if is_error or any(self._sound_value(path) not in _NO_ERROR for path in self._shape.error_keys):
             raise PayloadError(
                 "VENDOR_ERROR", "the vendor reports an error", found=inert_excerpt(self._bytes)
             )
+
+    def _sound_value(self, path: str) -> object:
+        """The value at a path; None if it is no JSON, which is judged with the record or the surroundings."""
+        span = self._span(tuple(path.split(".")))
+        if span is None:
+            return None
+        try:
+            return parse_strictly(self.raw(span))
+        except BrokenRecord as broken:
+            # A text that long is no empty one.
+            return broken.message if broken.code == "SIZE" else None
 
     def _require_sound_surroundings(self) -> None:
         """Raises: PayloadError at a value around the records that is no JSON."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from dataspine.adapters.json_scan import elements_of
 from dataspine.schemas.payload import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 Tree = dict[str, "int | Tree"]
 """Dotted paths as nested keys; a leaf is the number of its column."""
 
-_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 # Any number becomes 0: only keys and strings of this decoder's result are looked at.
 _ANYTHING = msgspec.json.Decoder(float_hook=len)
 _ESCAPED_ASCII = re.compile(rb"\\u00[0-7]")
@@ -41,11 +41,6 @@ class Column(NamedTuple):
     """Strings, integers and None."""
     types: set[type]
     """Types of the values."""
-
-
-def elements_of(piece: bytes) -> list[bytes]:
-    """Bytes of the elements of a sound JSON array."""
-    return list(map(bytes, _ELEMENTS.decode(piece)))
 
 
 @dataclass(frozen=True, slots=True)

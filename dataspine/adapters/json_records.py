@@ -138,15 +138,15 @@ def _line_parts(cursor: Cursor, columns: RecordColumns, window_bytes: int) -> It
     position = 1
     while cursor.fill(window_bytes):
         lines, is_long = _lines(cursor, window_bytes)
-        raws = lines if is_long else [raw for line in lines if (raw := line.strip(SPACE_BYTES))]
-        decoded = None if is_long else columns.decode_lines(raws)
+        decoded = None if is_long else columns.decode_lines(lines)
         if decoded is None:
+            raws = lines if is_long else [raw for line in lines if (raw := line.strip(SPACE_BYTES))]
             part = columns.part_of_records(raws, first=position)
         else:
             # Each line is an object by itself, so that this is an array of just these.
-            part = columns.part_of_run(array_of(raws), decoded, first=position)
+            part = columns.part_of_run(array_of(lines), decoded, first=position)
         position += part.count
-        yield replace(part, blank_lines=len(lines) - len(raws))
+        yield replace(part, blank_lines=len(lines) - part.count)
     if position == 1:
         raise PayloadError("EMPTY", "expected JSON lines", found="nothing but white space")
 
@@ -205,7 +205,7 @@ def _regrouped(parts: Iterable[Part], chunk_records: int) -> Iterator[list[Part]
 
 
 def _chunk(parts: Sequence[Part], around: Surroundings) -> RawChunk:
-    frame = pl.concat([part.frame for part in parts], rechunk=True)
+    frame = pl.concat([part.frame for part in parts])
     faults = [fault for part in parts for fault in part.faults]
     for part in parts if around.complaints else ():
         positions = range(part.first, part.first + part.count)
@@ -216,10 +216,11 @@ def _chunk(parts: Sequence[Part], around: Surroundings) -> RawChunk:
         keys = _keys_of(parts)(frame["position"].to_list())
         frame = frame.with_columns(pl.Series(KEY_COLUMN, keys, dtype=pl.String))
     blank_lines = sum(part.blank_lines for part in parts)
+    if around.texts:
+        constants = [pl.lit(text, dtype=pl.String).alias(column) for column, text in around.texts.items()]
+        frame = frame.with_columns(constants)
     return RawChunk(
-        frame=frame.with_columns(
-            pl.lit(text, dtype=pl.String).alias(column) for column, text in around.texts.items()
-        ),
+        frame=frame,
         faults=sorted(faults, key=lambda fault: fault.position),
         broken=broken,
         raw=_raws_of(parts),

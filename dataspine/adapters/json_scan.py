@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+from io import BytesIO
 from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, TypeVar
 
 import msgspec
@@ -43,6 +44,8 @@ _ERROR_BYTE = re.compile(r"\(byte (\d+)\)")
 _QUOTE = b'"'
 _QUOTE_CODE = ord(_QUOTE)
 _CLOSER_CODES = {ord("{"): ord("}"), ord("["): ord("]")}
+
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 T = TypeVar("T")
 
@@ -106,16 +109,16 @@ class Cursor:
 
         Raises: PayloadError if that is more than `limit_bytes`.
         """
-        parts = [self.buffer[self.pos :]]
-        size_bytes = len(parts[0])
-        for block in self._blocks:
-            parts.append(block)
-            size_bytes += len(block)
-            if size_bytes > limit_bytes:
-                raise PayloadError(
-                    "SIZE", f"this document has to be held whole, in at most {limit_bytes} bytes"
-                )
-        return b"".join(parts)
+        # Unlike a list that is joined, this does not hold the text twice.
+        text = BytesIO()
+        text.write(self.buffer[self.pos :])
+        self.buffer, self.pos = b"", 0
+        while text.tell() <= limit_bytes:
+            block = next(self._blocks, None)
+            if block is None:
+                return text.getvalue()
+            text.write(block)
+        raise PayloadError("SIZE", f"this document has to be held whole, in at most {limit_bytes} bytes")
 
     def peek(self) -> bytes:
         """The byte here; empty at the end of the text."""
@@ -254,7 +257,7 @@ def object_members(cursor: Cursor) -> Iterator[str]:
 
     Raises: PayloadError at what is no object.
     """
-    cursor.pos += 1
+    cursor.take(b"{")
     if cursor.take(b"}"):
         return
     while True:
@@ -292,7 +295,7 @@ def array_batches(
 
     Raises: PayloadError at what is no array.
     """
-    cursor.pos += 1
+    cursor.take(b"[")
     if cursor.take(b"]"):
         return
     is_open = True
@@ -303,6 +306,28 @@ def array_batches(
             continue
         elements, is_open = _elements(cursor)
         yield elements
+
+
+def prove_array(piece: bytes) -> list[msgspec.Raw]:
+    """Elements of a JSON array.
+
+    Raises: msgspec.DecodeError if it is none, RecursionError if it is nested very deep.
+    """
+    return _ELEMENTS.decode(piece)
+
+
+def elements_of(piece: bytes) -> list[bytes]:
+    """Bytes of the elements of a sound JSON array, however deep it is nested."""
+    try:
+        return list(map(bytes, prove_array(piece)))
+    except RecursionError:
+        batches = array_batches(Cursor.at(piece, 0, before_bytes=0), _refuse_run, window_bytes=0)
+        return [raw for batch in batches if isinstance(batch, list) for raw in batch]
+
+
+def _refuse_run(piece: bytes) -> NoReturn:
+    """A decoder for which nothing is a run, so that elements are scanned one by one."""
+    raise msgspec.DecodeError(f"{len(piece)} bytes")
 
 
 def _run(cursor: Cursor, decode: Callable[[bytes], T], window_bytes: int) -> Run[T] | None:

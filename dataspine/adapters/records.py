@@ -85,7 +85,8 @@ def optional_paths(profile: SourceProfile) -> frozenset[str]:
     needed: set[str] = set(profile.skip_when)
     paths: set[str] = set()
     for name, mapping in profile.fields.items():
-        may_miss = name in optional or mapping.optional or len(mapping.wire_paths()) > 1 and not mapping.join
+        has_others = len(mapping.wire_paths()) > 1 and not mapping.join
+        may_miss = name in optional or mapping.optional or has_others
         (paths if may_miss else needed).update(mapping.wire_paths())
     return frozenset(paths - needed)
 

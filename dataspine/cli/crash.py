@@ -11,6 +11,7 @@ from pathlib import Path
 from dataspine import __version__
 from dataspine.cli.desk import default_home
 from dataspine.cli.output import narrate
+from dataspine.cli.tree import NOUNS
 from dataspine.clock import SystemClock, iso_from_us
 from dataspine.store.filesystem import make_private_directory
 
@@ -56,7 +57,6 @@ def _write_report(error: Exception, home: Path) -> Path:
 
 
 def command_words(arguments: Sequence[str]) -> str:
-    """The command line without values of options, which may be secrets."""
+    """The nouns and options of a command line; values stay out, they may be secrets."""
     words = [argument.partition("=")[0] for argument in arguments]
-    shown = [word for place, word in enumerate(words) if word.startswith("-") or place == 0]
-    return " ".join(shown)
+    return " ".join(word for word in words if word.startswith("-") or word in NOUNS)

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from dataspine.service.letters import Selection
 
 IdsArgument = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Numbers of letters.")]
-ReasonFilter = Annotated[str | None, typer.Option("--code", help="Only letters whose first reason is this code.")]
+ReasonFilter = Annotated[
+    str | None, typer.Option("--code", help="Only letters whose first reason is this code.")
+]
 SourceFilter = Annotated[str | None, typer.Option("--source", help="Only letters of this source.")]
 StateFilter = Annotated[str | None, typer.Option("--state", help="open, resolved or discarded.")]
-KindFilter = Annotated[str | None, typer.Option("--fingerprint", help="Only letters with exactly these reasons.")]
+KindFilter = Annotated[
+    str | None, typer.Option("--fingerprint", help="Only letters with exactly these reasons.")
+]
 WhyOption = Annotated[str, typer.Option("--reason", help="Why; kept in the audit log.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")]
 RAW_BYTES_SHOWN = 2_000
@@ -87,7 +91,8 @@ def edit(
     context: typer.Context,
     letter_id: int,
     file: Annotated[
-        Path | None, typer.Option("--file", help="File with the bytes to try; - for standard input. Default: $EDITOR.")
+        Path | None,
+        typer.Option("--file", help="File with the bytes to try; - for standard input. Default: $EDITOR."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -194,7 +199,11 @@ def export(
 
 
 def _selection(
-    ids: Sequence[int] | None, code: str | None, source: str | None, fingerprint: str | None, state: str | None
+    ids: Sequence[int] | None,
+    code: str | None,
+    source: str | None,
+    fingerprint: str | None,
+    state: str | None,
 ) -> Selection:
     """Letters by number or by filter; never all of them by accident."""
     from dataspine.service.letters import Selection
@@ -211,7 +220,9 @@ def _selection(
 
 def _replacement(letter: DeadLetter, file: Path | None) -> bytes:
     if file is None:
-        edited = typer.edit(letter.bytes_to_try.decode("utf-8", "replace"))
+        import click
+
+        edited = click.edit(letter.bytes_to_try.decode("utf-8", "replace"))
         return letter.bytes_to_try if edited is None else edited.rstrip("\n").encode()
     return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
 
@@ -225,7 +236,8 @@ def _document(letter: DeadLetter) -> dict[str, object]:
         "position": letter.position,
         "records": letter.records,
         "reasons": [
-            {"code": reason.code, "field": reason.field, "message": reason.message} for reason in letter.reasons
+            {"code": reason.code, "field": reason.field, "message": reason.message}
+            for reason in letter.reasons
         ],
         "fingerprint": letter.fingerprint,
         "object_name": letter.object_name,
@@ -257,7 +269,13 @@ def _print_letters(found: Sequence[DeadLetter], following: int | None) -> None:
         say("No dead letters of this kind.")
         return
     rows = [
-        (letter.letter_id, letter.source, letter.state, letter.position, "; ".join(str(item) for item in letter.reasons))
+        (
+            letter.letter_id,
+            letter.source,
+            letter.state,
+            letter.position,
+            "; ".join(str(item) for item in letter.reasons),
+        )
         for letter in found
     ]
     table("Dead letters", ["id", "source", "state", "record", "why"], rows)
@@ -312,7 +330,8 @@ def _report(verdicts: Sequence[Verdict], *, as_json: bool, done: str) -> None:
                 "key": verdict.key,
                 "run_id": verdict.run_id,
                 "reasons": [
-                    {"code": item.code, "field": item.field, "message": item.message} for item in verdict.reasons
+                    {"code": item.code, "field": item.field, "message": item.message}
+                    for item in verdict.reasons
                 ],
             }
             for verdict in verdicts
@@ -327,7 +346,9 @@ def _print_verdicts(passing: Sequence[Verdict], failing: Sequence[Verdict], *, d
     pass_word, fail_word = ("pass now", "would fail again") if done == "would" else ("stored", "failed again")
     total = len(passing) + len(failing)
     say(f"Of {count(total)}: {count(len(passing))} {pass_word}, {count(len(failing))} {fail_word}.")
-    rows = [(verdict.letter_id, "; ".join(str(item) for item in verdict.reasons)) for verdict in failing[:100]]
+    rows = [
+        (verdict.letter_id, "; ".join(str(item) for item in verdict.reasons)) for verdict in failing[:100]
+    ]
     if rows:
         table("Still refused", ["id", "why"], rows)
 

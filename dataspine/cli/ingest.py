@@ -30,25 +30,25 @@ def register(app: typer.Typer) -> None:
 def ingest(
     context: typer.Context,
     sources: Annotated[
-        list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Names of configured sources.")
+        list[str] | None, typer.Argument(metavar="SOURCE", help="Names of configured sources.")
     ] = None,
     *,
     take_all: Annotated[bool, typer.Option("--all", help="Every configured source.")] = False,
     file: Annotated[
         list[Path] | None,
-        typer.Option("--file", metavar="FILE", help="Read this file instead; may be repeated."),
+        typer.Option("--file", metavar="FILE", help="Read this file instead."),
     ] = None,
-    preset: Annotated[str | None, typer.Option("--preset", help="Mapping for --file.")] = None,
+    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="Mapping for --file.")] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One key over the preset, e.g. csv.delimiter=;"),
+        typer.Option("--set", metavar="KEY=VALUE", help="One key over the preset, e.g. csv.delimiter=; (TOML, or else text)."),
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--source", help="Name for --file; else the preset's, or a configured source."),
+        typer.Option("--source", metavar="NAME", help="Name for --file; else the preset's, or a configured source."),
     ] = None,
     audit_log: Annotated[
-        Path | None, typer.Option("--audit-log", help="Append this ingest's audit events, as JSON lines.")
+        Path | None, typer.Option("--audit-log", metavar="FILE", help="Append this ingest's audit events, as JSON lines.")
     ] = None,
     chunk_records: Annotated[int | None, typer.Option("--chunk-records", min=1, hidden=True)] = None,
     as_json: JsonOption = False,

@@ -42,6 +42,7 @@ def commands() -> typer.Typer:
 def show(
     context: typer.Context,
     source: SourceOption,
+    *,
     symbol: SymbolOption = None,
     start: FromOption = None,
     end: ToOption = None,
@@ -67,6 +68,7 @@ def show(
 def export(
     context: typer.Context,
     source: SourceOption,
+    *,
     symbol: SymbolOption = None,
     start: FromOption = None,
     end: ToOption = None,
@@ -99,6 +101,7 @@ def export(
 def digest(
     context: typer.Context,
     source: SourceOption,
+    *,
     symbol: SymbolOption = None,
     start: FromOption = None,
     end: ToOption = None,

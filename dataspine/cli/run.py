@@ -42,10 +42,10 @@ def run(
     context: typer.Context,
     *,
     mode: Annotated[
-        Mode | None, typer.Option("--mode", help="live: read every source; backfill: a range of days.")
+        Mode | None, typer.Option("--mode", metavar="live|backfill", help="live: read every source; backfill: a range of days.")
     ] = None,
     fixtures: Annotated[
-        Path | None, typer.Option("--fixtures", help="Make the workspace from this folder and ingest it all.")
+        Path | None, typer.Option("--fixtures", metavar="DIR", help="Make the workspace from this folder and ingest it all.")
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Read every source once and leave.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run; store nothing.")] = False,
@@ -58,7 +58,7 @@ def run(
     ] = None,
     end: Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last day of a backfill.")] = None,
     audit_log: Annotated[
-        Path | None, typer.Option("--audit-log", help="Append this run's audit events, as JSON lines.")
+        Path | None, typer.Option("--audit-log", metavar="FILE", help="Append this run's audit events, as JSON lines.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 COUNTERS = ("rows_stored", "rows_read", "rejected", "open_letters", "runs")
 HEADER = ("source", "state", "last run", "stored", "read", "ok", "open", "runs")
-LEGEND = "Newest right: . all good  o some rejected  X refused whole  ! interrupted  > running"
+LEGEND = "Newest right: . good  o some rejected  X refused whole  ! interrupted  > running"
 EMPTY = "Nothing was ingested yet. `dataspine ingest --all` reads every configured source."
 _RIGHT = frozenset({"stored", "read", "ok", "open"})
 _NAME_CHARS_MIN = 8
@@ -45,9 +45,10 @@ def status_text(status: Status, *, width: int) -> str:
     """The form for people; counters are shortened and names cut where they would not fit."""
     if not status.sources:
         return EMPTY
-    lines = _aligned([HEADER, *_rows(status, is_short=False)], width=width)
-    if len(lines[0]) > width:
-        lines = _aligned([HEADER, *_rows(status, is_short=True)], width=width)
+    rows = [HEADER, *_rows(status, is_short=False)]
+    if sum(_widths(rows)) + len(HEADER) - 1 > width:
+        rows = [HEADER, *_rows(status, is_short=True)]
+    lines = _aligned(rows, width=width)
     return "\n".join(line.rstrip() for line in [*lines, "", LEGEND])
 
 
@@ -97,7 +98,7 @@ def _count(number: int, *, is_short: bool) -> str:
 
 def _aligned(rows: Sequence[Sequence[str]], *, width: int) -> list[str]:
     """Rows as lines of equal columns, one blank between; the first column gives way."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(HEADER))]
+    widths = _widths(rows)
     room = width - sum(widths[1:]) - len(HEADER) + 1
     widths[0] = max(min(widths[0], room), _NAME_CHARS_MIN)
     return [
@@ -107,6 +108,10 @@ def _aligned(rows: Sequence[Sequence[str]], *, width: int) -> list[str]:
         )
         for row in rows
     ]
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(len(row[place]) for row in rows) for place in range(len(HEADER))]
 
 
 def _cell(text: str, size: int, *, is_right: bool) -> str:

@@ -99,15 +99,20 @@ def _dataspine(
     home: Annotated[
         Path | None,
         typer.Option(
-            envvar="DATASPINE_HOME", help="Workspace; else ./dataspine.toml's folder, else ./workspace."
+            envvar="DATASPINE_HOME",
+            metavar="DIR",
+            help="Workspace. Default: the current directory if it holds a dataspine.toml, else ./workspace.",
         ),
     ] = None,
     now: Annotated[
         str | None,
-        typer.Option(envvar="DATASPINE_NOW", help="Hold the date still at this instant, for rehearsals."),
+        typer.Option(
+            envvar="DATASPINE_NOW", metavar="INSTANT", help="Hold the date still at this instant, for rehearsals."
+        ),
     ] = None,
     actor: Annotated[
-        str | None, typer.Option(envvar="DATASPINE_ACTOR", help="Name in the audit log; else your login.")
+        str | None,
+        typer.Option(envvar="DATASPINE_ACTOR", metavar="NAME", help="Name in the audit log. Default: your login."),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")

@@ -137,10 +137,8 @@ def _symbol(found: pl.Series, profile: SourceProfile) -> Column:
     symbology = profile.symbology
     value = found
     if symbology.case == "upper":
-        is_ascii = found.str.contains(r"^[\x00-\x7f]*$")
-        value = pl.select(
-            pl.when(pl.lit(is_ascii)).then(pl.lit(found).str.to_uppercase()).otherwise(pl.lit(found))
-        )["literal"]
+        is_ascii = found.str.contains(r"^[\x00-\x7f]*$").fill_null(False)
+        value = found.str.to_uppercase().zip_with(is_ascii, found)
     if symbology.mapping:
         value = found.replace(list(symbology.mapping), list(symbology.mapping.values())).zip_with(
             found.is_in(list(symbology.mapping)), value

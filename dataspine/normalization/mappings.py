@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import partial
 from types import MappingProxyType
 
+from dataspine.presets import load_presets
 from dataspine.schemas.fields import (
     EPOCH,
     ChoiceRule,
@@ -23,7 +24,6 @@ from dataspine.schemas.fields import (
     number_text,
 )
 from dataspine.schemas.models import MODELS
-from dataspine.schemas.presets import load_presets
 from dataspine.schemas.source import FieldMap, Kind
 
 _EPOCH_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -74,7 +74,9 @@ def exact_decimal(value: object) -> Decimal:
     """
     exact = canonical_number(number_text(value, "value"))
     if exact is None:
-        raise ValueError(f"a number has at most 20 digits before the point and 18 after it, got {found_text(value)}")
+        raise ValueError(
+            f"a number has at most 20 digits before the point and 18 after it, got {found_text(value)}"
+        )
     return Decimal(exact)
 
 
@@ -94,7 +96,9 @@ def utc_instant(value: object) -> datetime:
     """
     instant = datetime_from_iso(value, "value") if isinstance(value, str) else value
     if not isinstance(instant, datetime) or instant.tzinfo is None:
-        raise ValueError(f"an instant is an aware datetime or ISO 8601 text with an offset, got {found_text(value)}")
+        raise ValueError(
+            f"an instant is an aware datetime or ISO 8601 text with an offset, got {found_text(value)}"
+        )
     try:
         return instant.astimezone(UTC)
     except OverflowError as error:
@@ -133,7 +137,7 @@ def plain_text(value: object) -> str:
     Raises: ValueError if it is no text.
     """
     if not isinstance(value, str):
-        raise ValueError(f"text is needed, got {found_text(value)}")
+        raise ValueError(f"text is needed, got {found_text(value)}")  # noqa: TRY004 - as its siblings
     return value
 
 

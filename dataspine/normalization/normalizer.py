@@ -114,7 +114,9 @@ def log_rejections(rejected: Sequence[Rejection], *, where: str) -> None:
     """Say why records were refused: the first `REJECTIONS_LOGGED` one by one, all of them as a number."""
     for rejection in rejected[:REJECTIONS_LOGGED]:
         reasons = [str(reason) for reason in rejection.reasons]
-        _log.warning("record_rejected", extra={"where": where, "position": rejection.position, "reasons": reasons})
+        _log.warning(
+            "record_rejected", extra={"where": where, "position": rejection.position, "reasons": reasons}
+        )
     if len(rejected) > REJECTIONS_LOGGED:
         _log.warning("more_records_rejected", extra={"where": where, "rejected": len(rejected)})
 

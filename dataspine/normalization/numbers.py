@@ -20,7 +20,9 @@ def bare_number(text: pl.Expr, mapping: FieldMap) -> pl.Expr:
     """The vendor's text without the ornaments that the profile declares: signs of currency, grouping, comma."""
     if mapping.strip:
         ornaments = "(" + "|".join(re.escape(ornament) for ornament in mapping.strip) + ")"
-        text = text.str.replace(f"^(-?)([{_BLANKS}]*{ornaments})+", "${1}").str.replace(f"({ornaments}[{_BLANKS}]*)+$", "")
+        text = text.str.replace(f"^(-?)([{_BLANKS}]*{ornaments})+", "${1}").str.replace(
+            f"({ornaments}[{_BLANKS}]*)+$", ""
+        )
         text = text.str.strip_chars(_BLANKS)
     if mapping.thousands:
         text = text.str.replace_all(mapping.thousands, "", literal=True)

@@ -1,4 +1,4 @@
-"""What a profile's time format admits: Polars' parser alone takes `2026109` for October and second 60 for the next minute."""
+"""The texts that a profile's time format admits, since Polars' parser alone takes `2026109` for October 9."""
 
 from __future__ import annotations
 

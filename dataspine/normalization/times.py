@@ -21,7 +21,9 @@ FAR_US = 2**62
 _EPOCH_PATTERN = r"^-?[0-9]+(\.[0-9]+)?$"
 _EPOCH_DIGITS = {"s": 12, "ms": 15, "us": 18, "ns": 19}
 """Digits that cannot overflow 64 bits once they are microseconds; a longer text is far out of range."""
-_UTC_PATTERN = r"^[12][0-9]{3}-[01][0-9]-[0-3][0-9][T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?Z$"
+_UTC_PATTERN = (
+    r"^[12][0-9]{3}-[01][0-9]-[0-3][0-9][T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?Z$"
+)
 _NOT_AN_EPOCH = "{field} must be a count of {unit} since 1970-01-01T00:00:00Z, got {}"
 _NOT_SINCE_MIDNIGHT = "{field} must be a count of {unit} since local midnight, got {}"
 _NOT_OF_FORMAT = "{field} must have the form {format}, got {}"
@@ -169,12 +171,9 @@ def _from_local(
     offset: pl.Series | None = None,
 ) -> Column:
     """Instants of wall times: by their own offset where they have one, else by the profile's zone."""
-    wall_us = (
-        naive.dt.epoch("us")
-        if naive.dtype.time_zone is None
-        else naive.dt.convert_time_zone("UTC").dt.epoch("us")
-    )
-    if naive.dtype.time_zone is not None:
+    wall_us = naive.dt.epoch("us")
+    if isinstance(naive.dtype, pl.Datetime) and naive.dtype.time_zone is not None:
+        # An aware time counts from the epoch in UTC already.
         return Column(text, wall_us, (_form_check(field, template, text, wall_us),))
     value = (
         wall_us - _offset_us(offset)

@@ -64,10 +64,16 @@ def ingest_payload(
 
     Raises: BusyError, StorageError. A payload that cannot be read is no exception but a letter.
     """
-    attempt = _Attempt(spine, profile, payload, options or IngestOptions())
     with spine.workspace.source_lock(profile.name):
         recover(spine, profile.name)
-        return attempt.run()
+        return ingest_locked(spine, profile, payload, options=options)
+
+
+def ingest_locked(
+    spine: Spine, profile: SourceProfile, payload: Payload, *, options: IngestOptions | None = None
+) -> RunSummary:
+    """The same for a caller that holds the source's lock and has recovered it."""
+    return _Attempt(spine, profile, payload, options or IngestOptions()).run()
 
 
 def recover(spine: Spine, source: str) -> list[int]:
@@ -110,7 +116,7 @@ class _Attempt:
             try:
                 return self._publish(self._outcomes())
             except CrossChunkConflict:
-                self._take_back()
+                self._start_over()
                 self._repeats = self._found_repeats()
                 return self._publish(self._outcomes())
         except PayloadError as error:
@@ -287,21 +293,23 @@ class _Attempt:
             for (scope, _), letter in publication.known_letters.items()
             if scope != Scope.RECORD and letter.state == LetterState.OPEN
         ]
-        letter_ids = [*publication.resolved, *whole]
-        dead_letters.resolve_many(tx, letter_ids, run_id=publication.run_id, now_us=self._spine.clock.now_us())
-        for letter_id in letter_ids:
+        # An operator may have discarded one since this run read them.
+        marked = dead_letters.resolve_many(
+            tx, [*publication.resolved, *whole], run_id=publication.run_id, now_us=self._spine.clock.now_us()
+        )
+        for letter_id in marked:
             metadata = {"run_id": publication.run_id}
             self._spine.record(
                 tx, NewEvent(EventType.LETTER_RESOLVED, "dead_letter", str(letter_id), "open", "resolved", metadata)
             )
 
-    def _take_back(self) -> None:
-        """Undo the run at hand, to start it afresh."""
+    def _start_over(self) -> None:
+        """Undo what the run at hand wrote, for another pass under the same number."""
         if self._publication is None:
             return
         with self._spine.workspace.database.transaction() as tx:
-            runs.take_back(tx, self._publication.run_id, now_us=self._spine.clock.now_us())
-        self._publication = None
+            self._publication.roll_back(tx)
+        self._publication = self._publication.afresh()
 
     def _first_receipt(self, payload: Payload) -> int:
         """When these bytes came first: every later attempt judges them by that instant."""

@@ -175,6 +175,17 @@ class Publication:
         newer = rows.received_since(tx, found.corrected, self._family, self.source_id, receipt)
         return _refused(outcome, newer, self.profile) if newer.height else outcome
 
+    def afresh(self) -> Publication:
+        """The same run with nothing counted yet."""
+        return Publication(
+            self.profile,
+            source_id=self.source_id,
+            payload_id=self.payload_id,
+            run_id=self.run_id,
+            received_at_us=self._receipt.received_at_us,
+            known_letters=self.known_letters,
+        )
+
     def roll_back(self, tx: Connection) -> None:
         """Take back all that this run wrote."""
         rows.roll_back(tx, self._family, source_id=self.source_id, run_id=self.run_id)

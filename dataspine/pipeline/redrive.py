@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from dataspine.adapters.container import documents
 from dataspine.adapters.file_name import values_from_name
 from dataspine.adapters.records import read_record
 from dataspine.errors import BusyError, PayloadError
 from dataspine.normalization.coerce import Origin
 from dataspine.pipeline.canonical import CANONICAL, key_columns
-from dataspine.pipeline.ingest import IngestOptions, ingest_payload, profile_text, recover
+from dataspine.pipeline.ingest import IngestOptions, ingest_locked, profile_text, recover
 from dataspine.pipeline.publish import Publication
 from dataspine.pipeline.refusal import encoded_reasons
 from dataspine.pipeline.spine import code_version, owner
-from dataspine.pipeline.stages import Outcome, judge_chunk, settled
+from dataspine.pipeline.stages import Outcome, judge_chunk, process_chunks, settled
 from dataspine.schemas.audit_event import EventType, NewEvent
 from dataspine.schemas.codes import Code, Violation
 from dataspine.schemas.dead_letter import DeadLetter, LetterState, Scope
 from dataspine.schemas.run import RunStart, RunState
 from dataspine.store import dead_letters, payloads, runs, sources
+from dataspine.store.rows import Receipt
 from dataspine.validation.contracts import CONTRACT_VERSION
 
 if TYPE_CHECKING:
@@ -52,14 +55,17 @@ class Verdict:
 
 
 def rehearse(spine: Spine, profile: SourceProfile, letters: Iterable[DeadLetter]) -> list[Verdict]:
-    """What a retry of these letters would do; writes nothing."""
-    verdicts = []
+    """What a retry of these letters would do; writes nothing.
+
+    Raises: BusyError if a letter is not open.
+    """
+    verdicts: list[Verdict] = []
     for group in _groups(letters):
-        if group[0].scope != Scope.RECORD:
-            verdicts += [Verdict(letter.letter_id, passes=True) for letter in group]
-            continue
-        payload, _ = payloads.find_payload(spine.workspace.database.connection, group[0].payload_id)
-        verdicts += _verdicts(group, _judged(group, profile, payload), profile)
+        _require_open(group)
+        if group[0].scope == Scope.RECORD:
+            verdicts += _Retry(spine, profile, group).rehearse()
+        else:
+            verdicts += [_rehearse_whole(spine, profile, letter) for letter in group]
     return verdicts
 
 
@@ -70,9 +76,7 @@ def redrive(spine: Spine, profile: SourceProfile, letters: Iterable[DeadLetter])
     """
     verdicts: list[Verdict] = []
     for group in _groups(letters):
-        closed = [letter for letter in group if letter.state != LetterState.OPEN]
-        if closed:
-            raise BusyError("only an open letter can be tried", found=closed[0].state, where=_name(closed[0]))
+        _require_open(group)
         if group[0].scope == Scope.RECORD:
             with spine.workspace.source_lock(profile.name):
                 recover(spine, profile.name)
@@ -91,14 +95,42 @@ def _groups(letters: Iterable[DeadLetter]) -> list[list[DeadLetter]]:
     return [sorted(group, key=lambda letter: letter.position) for group in groups.values()]
 
 
+def _require_open(letters: Iterable[DeadLetter]) -> None:
+    for letter in letters:
+        if letter.state != LetterState.OPEN:
+            raise BusyError("only an open letter can be tried", found=letter.state, where=_name(letter))
+
+
 def _whole(spine: Spine, profile: SourceProfile, letter: DeadLetter) -> Verdict:
     """A letter for a whole payload or batch: the payload again, without the breaker for the operator insists."""
-    payload, _ = payloads.find_payload(spine.workspace.database.connection, letter.payload_id)
-    summary = ingest_payload(spine, profile, payload, options=IngestOptions(breaker=False))
+    database = spine.workspace.database
+    payload, _ = payloads.find_payload(database.connection, letter.payload_id)
+    with spine.workspace.source_lock(profile.name):
+        recover(spine, profile.name)
+        known = dead_letters.find(database.connection, letter.letter_id)
+        if known is None or known.version != letter.version:
+            raise _changed_first(letter)
+        summary = ingest_locked(spine, profile, payload, options=IngestOptions(breaker=False))
     if summary.state == RunState.SUCCEEDED:
         return Verdict(letter.letter_id, passes=True, key=f"run {summary.run_id}", run_id=summary.run_id)
+    with database.transaction() as tx:
+        if not dead_letters.change(tx, letter, now_us=spine.clock.now_us(), attempts=letter.attempts + 1):
+            raise _changed_first(letter)
     reasons = tuple(Violation(code, "", "the payload is refused again") for code in summary.counts.reasons)
     return Verdict(letter.letter_id, passes=False, reasons=reasons, run_id=summary.run_id)
+
+
+def _rehearse_whole(spine: Spine, profile: SourceProfile, letter: DeadLetter) -> Verdict:
+    """Whether the payload can be read: if so it is published, whatever share of it is refused."""
+    payload, _ = payloads.find_payload(spine.workspace.database.connection, letter.payload_id)
+    try:
+        with closing(spine.workspace.archive.open(payload.sha256)) as content:
+            found = documents(content, object_name=payload.object_name, member_glob=profile.member)
+            for _ in process_chunks(payload, found, profile):
+                continue
+    except PayloadError as error:
+        return Verdict(letter.letter_id, passes=False, reasons=(Violation(error.code, "", str(error)),))
+    return Verdict(letter.letter_id, passes=True)
 
 
 def _judged(letters: Sequence[DeadLetter], profile: SourceProfile, payload: Payload) -> Outcome:
@@ -124,6 +156,10 @@ def _judge_one(letter: DeadLetter, profile: SourceProfile, payload: Payload) -> 
         return _refused(letter.position, Violation(code, "", str(error)), profile)
     origin = Origin(payload.sha256, values, offset=letter.position - 1)
     outcome = judge_chunk(chunk, profile, origin=origin, received_at_us=payload.received_at_us)
+    if outcome.skipped:
+        rule = ", ".join(outcome.skipped)
+        reason = Violation(Code.VALUE, "", f"the profile skips such a record ({rule}); discard the letter")
+        return _refused(letter.position, reason, profile)
     if outcome.accepted.height + outcome.rejected.height != 1:
         reason = Violation(Code.JSON_SHAPE, "", f"expected one record, found {chunk.records}")
         return _refused(letter.position, reason, profile)
@@ -167,6 +203,10 @@ def _verdicts(
     return found
 
 
+class _Rehearsed(Exception):  # noqa: N818 - ends a rehearsal's transaction, never an error that anyone sees
+    pass
+
+
 class _Retry:
     """One run over letters of one payload."""
 
@@ -178,16 +218,30 @@ class _Retry:
         self._edited = letters[0].edited
 
     def run(self) -> list[Verdict]:
+        """The attempt, in one transaction."""
         kept = self._kept_edit()
+        judged = _judged(self._letters, self._profile, self._payload)
         with self._spine.workspace.database.transaction() as tx:
-            run_id, publication = self._start(tx, kept)
-            outcome = _judged(self._letters, self._profile, self._payload)
-            outcome = publication.without_newer(tx, outcome, received_at_us=self._payload.received_at_us)
-            outcome = publication.write(tx, outcome)
-            verdicts = _verdicts(self._letters, outcome, self._profile, run_id=run_id)
-            self._change_letters(tx, outcome, verdicts, run_id)
-            self._close(tx, publication, run_id)
+            publication, outcome = self._publish(tx, judged, kept)
+            verdicts = _verdicts(self._letters, outcome, self._profile, run_id=publication.run_id)
+            self._change_letters(tx, outcome, verdicts, publication.run_id)
+            self._close(tx, publication, publication.run_id)
         return verdicts
+
+    def rehearse(self) -> list[Verdict]:
+        """What the attempt would do: the same against the same rows, and rolled back."""
+        judged = _judged(self._letters, self._profile, self._payload)
+        outcomes = []
+        with suppress(_Rehearsed), self._spine.workspace.database.transaction() as tx:
+            outcomes.append(self._publish(tx, judged, None)[1])
+            raise _Rehearsed
+        return _verdicts(self._letters, outcomes[0], self._profile)
+
+    def _publish(self, tx: Connection, judged: Outcome, kept: Payload | None) -> tuple[Publication, Outcome]:
+        """Write what passes against the rows that are stored by now; the outcome as it was stored."""
+        publication = self._start(tx, kept)
+        receipt = Receipt(self._payload.received_at_us, self._letters[0].payload_id)
+        return publication, publication.write(tx, publication.without_newer(tx, judged, receipt))
 
     def _kept_edit(self) -> Payload | None:
         """The operator's bytes in the archive, before anything is derived from them."""
@@ -199,7 +253,7 @@ class _Retry:
             received_at_us=self._payload.received_at_us,
         )
 
-    def _start(self, tx: Connection, kept: Payload | None) -> tuple[int, Publication]:
+    def _start(self, tx: Connection, kept: Payload | None) -> Publication:
         text, config_hash = profile_text(self._profile)
         now_us = self._spine.clock.now_us()
         source_id = sources.source_row(
@@ -215,7 +269,13 @@ class _Retry:
             payload_id, _ = payloads.payload_row(tx, kept, source_id=source_id, origin="edit")
         begin = RunStart(source_id, payload_id, "redrive", config_hash, code_version(), now_us, owner())
         run_id = runs.start(tx, begin)
-        return run_id, Publication(self._profile, source_id=source_id, payload_id=payload_id, run_id=run_id)
+        return Publication(
+            self._profile,
+            source_id=source_id,
+            payload_id=payload_id,
+            run_id=run_id,
+            received_at_us=self._payload.received_at_us,
+        )
 
     def _change_letters(self, tx: Connection, outcome: Outcome, verdicts: list[Verdict], run_id: int) -> None:
         refusals = {row["position"]: row for row in outcome.rejected.iter_rows(named=True)}
@@ -231,9 +291,7 @@ class _Retry:
                 state = LetterState.OPEN
             values |= {"attempts": attempts, "rule_version": CONTRACT_VERSION}
             if not dead_letters.change(tx, letter, now_us=now_us, state=state, **values):
-                raise BusyError(
-                    "somebody else changed this letter first", where=_name(letter), cure="Look at it again"
-                )
+                raise _changed_first(letter)
             if verdict.passes:
                 metadata = {"run_id": run_id, "key": verdict.key, "edited": letter.edited is not None}
                 event = NewEvent(
@@ -258,6 +316,10 @@ class _Retry:
             now_us=self._spine.clock.now_us(),
         )
         sources.count_run(tx, publication.source_id, run_id, inserted=counts.inserted)
+
+
+def _changed_first(letter: DeadLetter) -> BusyError:
+    return BusyError("somebody else changed this letter first", where=_name(letter), cure="Look at it again")
 
 
 def _name(letter: DeadLetter) -> str:

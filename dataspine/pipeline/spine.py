@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -63,5 +62,5 @@ def code_version() -> str:
 
 @cache
 def owner() -> str:
-    """This process, as runs name it."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """The process at hand, as runs name it."""
+    return f"{os.uname().nodename}:{os.getpid()}"

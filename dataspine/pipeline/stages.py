@@ -1,4 +1,4 @@
-"""THE heart: vendor bytes to canonical rows and reasoned refusals. No clock, no network, no database.
+"""THE heart: vendor bytes to canonical rows and reasoned refusals, without clock, network or database.
 
 Live ingest, redrive, backfill and replay all come through here, so that replay equals live by construction.
 """

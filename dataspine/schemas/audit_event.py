@@ -59,6 +59,12 @@ class EventType(StrEnum):
     LETTER_RESOLVED = "letter_resolved", "A dead letter's record was stored at last."
     LETTER_DISCARDED = "letter_discarded", "An operator marked a dead letter as not wanted, with a reason."
     LETTER_RESTORED = "letter_restored", "An operator took a discard back."
+    CALENDAR_REFRESHED = "calendar_refreshed", "Generated sessions took the place of a calendar's former ones."
+    SESSION_OVERRIDDEN = (
+        "session_overridden",
+        "An operator laid a closure or other hours over one date of a calendar, with a reason.",
+    )
+    SESSION_OVERRIDE_UNDONE = "session_override_undone", "An operator took an override of a session back."
 
 
 @dataclass(frozen=True, slots=True)

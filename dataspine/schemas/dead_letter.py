@@ -79,7 +79,9 @@ class DeadLetter:
     @property
     def reasons(self) -> list[Violation]:
         """Why it was refused at the newest attempt, all reasons."""
-        return [Violation(item["code"], item["field"], item["message"]) for item in json.loads(self.reasons_json)]
+        return [
+            Violation(item["code"], item["field"], item["message"]) for item in json.loads(self.reasons_json)
+        ]
 
     @property
     def context(self) -> dict[str, str]:

@@ -59,7 +59,9 @@ NOT_A_CHOICE = "{field} must be one of {choices}, got {}"
 def found_text(value: object) -> str:
     """What a message shows of a value: at most 80 characters."""
     text = value if isinstance(value, str) else str(value)
-    return text if len(text) <= FOUND_CHARS else text[:FOUND_CHARS] + "…"
+    shown = text if len(text) <= FOUND_CHARS else text[:FOUND_CHARS] + "…"
+    # Half of a surrogate pair is legal in a Python text and nowhere else.
+    return shown if shown.isascii() else shown.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def refuse(code: Code, template: str, field: str, found: object, **words: str) -> NoReturn:
@@ -166,7 +168,9 @@ class InstantRule:
         except OverflowError:
             # Its offset carries it out of the years 1 to 9999 that Python knows.
             is_late = value.year > EPOCH.year
-            code, template = (Code.TIMESTAMP_FUTURE, TOO_LATE) if is_late else (Code.TIMESTAMP_RANGE, TOO_EARLY)
+            code, template = (
+                (Code.TIMESTAMP_FUTURE, TOO_LATE) if is_late else (Code.TIMESTAMP_RANGE, TOO_EARLY)
+            )
             refuse(code, template, field, shown or value.isoformat())
         limits: ContractLimits = context.get("limits") or ContractLimits()
         if instant < datetime.fromisoformat(limits.earliest).replace(tzinfo=UTC):

@@ -53,7 +53,9 @@ class LetterGroup:
     last_id: int
 
 
-def page(desk: Desk, selection: Selection, *, after: int = 0, limit: int = 100) -> tuple[list[DeadLetter], int | None]:
+def page(
+    desk: Desk, selection: Selection, *, after: int = 0, limit: int = 100
+) -> tuple[list[DeadLetter], int | None]:
     """Letters in order of number, and the `after` of the next page; None where there is none."""
     from dataspine.store import dead_letters
 
@@ -69,7 +71,9 @@ def groups(desk: Desk, *, state: str = "open", source: str | None = None) -> lis
     from dataspine.store import dead_letters
 
     with desk.reading() as database:
-        return [LetterGroup(*row) for row in dead_letters.groups(database.connection, state=state, source=source)]
+        return [
+            LetterGroup(*row) for row in dead_letters.groups(database.connection, state=state, source=source)
+        ]
 
 
 def show(desk: Desk, letter_id: int) -> DeadLetter:
@@ -142,11 +146,18 @@ def edit(desk: Desk, letter: DeadLetter, replacement: bytes) -> Verdict:
     from dataspine.schemas.audit_event import EventType
 
     if letter.scope != Scope.RECORD:
-        raise RequestError("only a record can be edited", found=f"a {letter.scope} letter", where=_name(letter))
+        raise RequestError(
+            "only a record can be edited", found=f"a {letter.scope} letter", where=_name(letter)
+        )
     if len(replacement) > MAX_EDIT_BYTES:
-        raise RequestError("an edit must not exceed 1 MiB", found=f"{len(replacement)} bytes", where=_name(letter))
+        raise RequestError(
+            "an edit must not exceed 1 MiB", found=f"{len(replacement)} bytes", where=_name(letter)
+        )
     with desk.acting() as spine:
-        metadata = {"old_sha256": sha256(letter.bytes_to_try).hexdigest(), "new_sha256": sha256(replacement).hexdigest()}
+        metadata: dict[str, object] = {
+            "old_sha256": sha256(letter.bytes_to_try).hexdigest(),
+            "new_sha256": sha256(replacement).hexdigest(),
+        }
         _change(
             spine,
             letter,
@@ -241,7 +252,9 @@ def _set(
 
     tx = spine.workspace.database.connection
     if not dead_letters.change(tx, letter, now_us=spine.clock.now_us(), state=state, **values):
-        raise BusyError("somebody else changed this letter first", where=_name(letter), cure="Look at it again")
+        raise BusyError(
+            "somebody else changed this letter first", where=_name(letter), cure="Look at it again"
+        )
     spine.record(
         tx, NewEvent(event_type, "dead_letter", str(letter.letter_id), letter.state, state, metadata)
     )
@@ -255,7 +268,9 @@ def _read(spine: Spine, letter_id: int) -> DeadLetter | None:
 
 def _present(letter: DeadLetter | None, letter_id: int) -> DeadLetter:
     if letter is None:
-        raise RequestError("there is no such dead letter", found=letter_id, cure="`dataspine dlq list` names them")
+        raise RequestError(
+            "there is no such dead letter", found=letter_id, cure="`dataspine dlq list` names them"
+        )
     return letter
 
 

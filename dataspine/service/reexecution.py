@@ -36,21 +36,29 @@ def differences_of(
     judged = [run for run in accounts if run.kind == "ingest" and run.state in ("succeeded", "rejected")]
     found: dict[int, tuple[str, ...]] = {}
     for source in sorted({run.source for run in judged}):
-        stored: pl.DataFrame | None = None
         # Runs of one payload under one profile have one outcome, so they stand together and it is made once.
-        for group in _groups([run for run in judged if run.source == source]):
-            try:
-                profile, outcome = _judged_again(database, archive, group[0])
-            except DataspineError as error:
-                found |= {run.run_id: why for run in group if (why := _unjudged(run, error))}
-                continue
-            if stored is None:
-                stored = _stored_versions(database, profile)
-            digest = _digest(outcome, profile)
-            for run in group:
-                words = [*_counter_words(run, outcome, digest, profile), *_row_words(run, outcome, stored)]
-                if words:
-                    found[run.run_id] = (*words, *_code_words(run))
+        groups = _groups([run for run in judged if run.source == source])
+        found |= _differences_in_source(database, archive, groups)
+    return found
+
+
+def _differences_in_source(
+    database: Database, archive: Archive, groups: Sequence[Sequence[RunAccount]]
+) -> dict[int, tuple[str, ...]]:
+    found: dict[int, tuple[str, ...]] = {}
+    stored: pl.DataFrame | None = None
+    for group in groups:
+        try:
+            profile, outcome = _judged_again(database, archive, group[0])
+        except DataspineError as error:
+            found |= {run.run_id: why for run in group if (why := _unjudged(run, error))}
+            continue
+        stored = _stored_versions(database, profile) if stored is None else stored
+        digest = _digest(outcome, profile)
+        for run in group:
+            words = [*_counter_words(run, outcome, digest, profile), *_row_words(run, outcome, stored)]
+            if words:
+                found[run.run_id] = (*words, *_code_words(run))
     return found
 
 

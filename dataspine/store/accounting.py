@@ -137,10 +137,10 @@ def _run_accounts(database: Database, only: dict[str, Any]) -> list[RunAccount]:
         for number, count in _stored_counts(database, source_id, group=_GROUPS[kind], table=f"{kind}_data"):
             written[number] = written.get(number, 0) + count
     for kind in _GROUPS:
-        for number, count in database.rows(f"SELECT run_id, count(*) FROM {kind}_revisions GROUP BY run_id"):  # noqa: S608 - text from this file
+        for number, count in database.rows(f"SELECT run_id, count(*) FROM {kind}_revisions GROUP BY run_id"):
             written[number] = written.get(number, 0) + count
         replaced.update(
-            database.rows(f"SELECT superseded_by, count(*) FROM {kind}_revisions GROUP BY superseded_by")  # noqa: S608 - text from this file
+            database.rows(f"SELECT superseded_by, count(*) FROM {kind}_revisions GROUP BY superseded_by")
         )
     refused = {
         number: (least, most)
@@ -157,8 +157,8 @@ def _stored_counts(
     database: Database, source_id: int, *, group: str, table: str
 ) -> Iterator[tuple[int, int]]:
     """Rows by run, group after group of the key: grouping ten million rows at once takes 500 MB."""
-    count = f"SELECT run_id, count(*) FROM {table} WHERE source_id = ? AND {group} = ? GROUP BY run_id"  # noqa: S608 - text from this file
-    following = f"SELECT min({group}) FROM {table} WHERE source_id = ? AND {group} > ?"  # noqa: S608 - text from this file
+    count = f"SELECT run_id, count(*) FROM {table} WHERE source_id = ? AND {group} = ? GROUP BY run_id"
+    following = f"SELECT min({group}) FROM {table} WHERE source_id = ? AND {group} > ?"
     # Numbers of symbols begin at 1, and any text stands behind every number.
     key: object = 0
     while (found := database.one(following, (source_id, key))) and found[0] is not None:
@@ -188,4 +188,4 @@ def _account(row: tuple[Any, ...], written: int, corrected: int, refused: tuple[
     # A redrive refuses into letters that were there before it, so it has no letters of its own to count.
     rejected = recorded.rejected if row[2] == "redrive" else min(max(recorded.rejected, least), most)
     parts = (written - corrected, recorded.unchanged, corrected, rejected, recorded.duplicate)
-    return RunAccount(*row[:10], recorded=recorded, counted=Counters(sum(parts), *parts))
+    return RunAccount(*(*row[:10], recorded, Counters(sum(parts), *parts)))

@@ -29,7 +29,7 @@ _RAW_COLUMNS = ", ".join(
     f"iif(typeof({name}) = 'text', CAST({name} AS BLOB), {name})" for name in _COLUMN_NAMES
 )
 _row_from_event = attrgetter(*_COLUMN_NAMES)
-_INSERT = f"INSERT INTO audit_events ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMN_NAMES))})"  # noqa: S608 - column names only
+_INSERT = f"INSERT INTO audit_events ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMN_NAMES))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +136,11 @@ def _select(connection: Connection, tail: str, values: Sequence[object]) -> list
 
 def _rows(connection: Connection, tail: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
     try:
-        return connection.execute(f"SELECT {_COLUMNS} FROM audit_events {tail}", values).fetchall()  # noqa: S608 - column names only
+        return connection.execute(f"SELECT {_COLUMNS} FROM audit_events {tail}", values).fetchall()
     except sqlite.OperationalError as error:
         if "decode" not in str(error).lower():
             raise
-        raw = connection.execute(f"SELECT {_RAW_COLUMNS} FROM audit_events {tail}", values).fetchall()  # noqa: S608 - column names only
+        raw = connection.execute(f"SELECT {_RAW_COLUMNS} FROM audit_events {tail}", values).fetchall()
         return [tuple(map(_text_from_raw, row)) for row in raw]
 
 

@@ -87,7 +87,9 @@ def _connect(path: Path, *, read_only: bool) -> Connection:
     if read_only:
         if not path.exists():
             raise StorageError("there is no database", where=str(path), cure="Run `dataspine init`")
-        connection: Connection = sqlite.connect(f"file:{_quoted(path)}?mode=ro", uri=True, isolation_level=None)
+        connection: Connection = sqlite.connect(
+            f"file:{_quoted(path)}?mode=ro", uri=True, isolation_level=None
+        )
     else:
         refuse_network_filesystem(path.parent)
         create_private(path)
@@ -123,17 +125,25 @@ def _raise_named(error: Any, path: Path) -> NoReturn:
         raise BusyError("another process is writing", where=where, cure="Try again") from error
     if primary == _FULL:
         raise StorageFull(
-            "no space left for the database", where=where, cure="Free space on that disk; nothing acknowledged is lost"
+            "no space left for the database",
+            where=where,
+            cure="Free space on that disk; nothing acknowledged is lost",
         ) from error
     if primary in (_CORRUPT, _NOTADB):
         raise StorageCorrupt(
-            f"the database cannot be read ({what})", where=where, cure="Keep the file; restore a backup beside it"
+            f"the database cannot be read ({what})",
+            where=where,
+            cure="Keep the file; restore a backup beside it",
         ) from error
     if primary == _READONLY:
-        raise StorageError("the database is read-only", where=where, cure="Give yourself write permission") from error
+        raise StorageError(
+            "the database is read-only", where=where, cure="Give yourself write permission"
+        ) from error
     if primary == _CANTOPEN:
         raise StorageError(
-            "the database cannot be opened", where=where, cure="Check that the directory exists and is writable"
+            "the database cannot be opened",
+            where=where,
+            cure="Check that the directory exists and is writable",
         ) from error
     if primary == _IOERR:
         raise StorageError(
@@ -151,5 +161,7 @@ def _raise_system(error: OSError, path: Path) -> NoReturn:
             "no space left on the device", where=where, cure="Free space there; nothing acknowledged is lost"
         ) from error
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        raise StorageError("the workspace cannot be written", where=where, cure="Make it writable for you") from error
+        raise StorageError(
+            "the workspace cannot be written", where=where, cure="Make it writable for you"
+        ) from error
     raise StorageError(f"the file system failed ({error.strerror})", where=where) from error

@@ -126,14 +126,13 @@ def change(
     return int(cursor.rowcount) == 1
 
 
-def resolve_many(tx: Connection, letter_ids: Sequence[int], *, run_id: int, now_us: int) -> int:
-    """Mark open letters as stored by a later run of their payload. The number marked."""
-    cursor = tx.executemany(
+def resolve_many(tx: Connection, letter_ids: Sequence[int], *, run_id: int, now_us: int) -> list[int]:
+    """Mark letters that are still open as stored by a later run of their payload. Those marked."""
+    statement = (
         "UPDATE dead_letters SET state = 'resolved', resolved_by_run = ?, changed_at_us = ?, version = version + 1,"
-        " attempts = attempts + 1 WHERE letter_id = ? AND state = 'open'",
-        [(run_id, now_us, letter_id) for letter_id in letter_ids],
+        " attempts = attempts + 1 WHERE letter_id = ? AND state = 'open'"
     )
-    return max(int(cursor.rowcount), 0)
+    return [number for number in letter_ids if tx.execute(statement, (run_id, now_us, number)).rowcount]
 
 
 def groups(tx: Connection, *, state: str = "open", source: str | None = None) -> list[tuple[Any, ...]]:

@@ -29,7 +29,7 @@ def filesystem_type(path: Path) -> str | None:
     if not table.exists():
         return None
     target = str(path.resolve())
-    best = ("", None)
+    best: tuple[str, str | None] = ("", None)
     for line in table.read_text(encoding="utf-8", errors="replace").splitlines():
         _device, mount, kind, *_ = line.split(" ")
         mount = mount.replace("\\040", " ")

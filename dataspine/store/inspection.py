@@ -89,7 +89,7 @@ def known_payloads(database: Database) -> list[KnownPayload]:
 
 def _runs(database: Database, condition: str) -> list[OpenRun]:
     found = database.rows(
-        "SELECT r.run_id, s.name, r.owner, p.object_name FROM runs r JOIN sources s USING (source_id)"  # noqa: S608 - text from this file
+        "SELECT r.run_id, s.name, r.owner, p.object_name FROM runs r JOIN sources s USING (source_id)"
         f" JOIN payloads p USING (payload_id) WHERE {condition} ORDER BY r.run_id"
     )
     return [OpenRun(*row) for row in found]

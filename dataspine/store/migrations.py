@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -22,10 +24,12 @@ class Migration(NamedTuple):
 @cache
 def migrations() -> tuple[Migration, ...]:
     """Every step that this version of the package knows, in order."""
-    found = []
-    for entry in files("dataspine.store").joinpath("sql").iterdir():
-        if entry.name.endswith(".sql"):
-            found.append(Migration(int(entry.name[:4]), entry.name[5:-4], entry.read_text(encoding="utf-8")))
+    entries = files("dataspine.store").joinpath("sql").iterdir()
+    found = (
+        Migration(int(entry.name[:4]), entry.name[5:-4], entry.read_text(encoding="utf-8"))
+        for entry in entries
+        if entry.name.endswith(".sql")
+    )
     return tuple(sorted(found))
 
 
@@ -38,6 +42,11 @@ def schema_version(database: Database) -> int:
     return int(newest[0] or 0) if newest else 0
 
 
+def newest_version() -> int:
+    """The newest step that this version of the package knows."""
+    return migrations()[-1].version
+
+
 def migrate(database: Database, *, now_us: int) -> int:
     """Bring the database to the newest step; the number of steps applied.
 
@@ -47,7 +56,7 @@ def migrate(database: Database, *, now_us: int) -> int:
     todo = [step for step in migrations() if step.version > have]
     for step in todo:
         digest = hashlib.sha256(step.sql.encode()).hexdigest()
-        with named_errors(database.path):
+        with named_errors(database.path), _whole(database):
             database.connection.executescript(
                 f"""BEGIN IMMEDIATE;
                 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -63,12 +72,22 @@ def migrate(database: Database, *, now_us: int) -> int:
     return len(todo)
 
 
+@contextmanager
+def _whole(database: Database) -> Iterator[None]:
+    """Roll a step back that did not come to its COMMIT."""
+    try:
+        yield
+    finally:
+        if database.connection.in_transaction:
+            database.connection.execute("ROLLBACK")
+
+
 def check_version(database: Database) -> int:
     """The database's schema version.
 
     Raises: StorageCorrupt if this version of the package does not know it.
     """
-    have, newest = schema_version(database), migrations()[-1].version
+    have, newest = schema_version(database), newest_version()
     if have > newest:
         raise StorageCorrupt(
             "the database was written by a newer dataspine",

@@ -57,26 +57,31 @@ class Archive:
 
     def _settle(self, part: Path, sha256: str) -> None:
         final = self.path_of(sha256)
-        if final.exists():
-            return
-        make_private_directory(final.parent)
-        part.rename(final)
+        if not final.parent.exists():
+            make_private_directory(final.parent)
+            sync_directory(self.directory)
+        # Bytes that are there already are replaced by the same bytes, which heals a file that was damaged.
+        part.replace(final)
         sync_directory(final.parent)
 
 
 def _write(path: Path, blocks: Iterable[bytes]) -> tuple[str, int]:
     digest, size_bytes = hashlib.sha256(), 0
     descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
+    # Buffered: a raw write takes what still fits on the disk and reports the rest to nobody.
+    with os.fdopen(descriptor, "wb") as file:
         for block in blocks:
             digest.update(block)
             file.write(block)
             size_bytes += len(block)
+        file.flush()
         os.fsync(file.fileno())
     return digest.hexdigest(), size_bytes
 
 
-def payload_row(tx: Connection, payload: Payload, *, source_id: int, origin: str = "fetch") -> tuple[int, int]:
+def payload_row(
+    tx: Connection, payload: Payload, *, source_id: int, origin: str = "fetch"
+) -> tuple[int, int]:
     """Number and first receipt of a payload's row, which is made if it is not there.
 
     The same bytes received again keep the instant of their first receipt, so that every verdict stays the same.

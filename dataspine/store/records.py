@@ -50,12 +50,12 @@ _TRADE_WHERE = (
 )
 # Both halves are walked in key order and merged, so a page costs only its own rows.
 _MARKET_PAGE = (
-    f"SELECT {_MARKET} FROM market_data t WHERE {_MARKET_WHERE}"  # noqa: S608 - text from this file
+    f"SELECT {_MARKET} FROM market_data t WHERE {_MARKET_WHERE}"
     f" UNION ALL SELECT {_MARKET} FROM market_revisions t WHERE {_MARKET_WHERE} AND superseded_by > :run_id"
     " ORDER BY 2, 3 LIMIT :limit"
 )
 _TRADE_PAGE = (
-    f"SELECT {_TRADE} FROM trade_data t WHERE {_TRADE_WHERE}"  # noqa: S608 - text from this file
+    f"SELECT {_TRADE} FROM trade_data t WHERE {_TRADE_WHERE}"
     f" UNION ALL SELECT {_TRADE} FROM trade_revisions t WHERE {_TRADE_WHERE} AND superseded_by > :run_id"
     " ORDER BY 1, 2 LIMIT :limit"
 )

@@ -26,7 +26,7 @@ def newest_changes(tx: Connection, kind: Kind, run_id: int) -> list[dict[str, ob
         " WHERE r.superseded_by = ? ORDER BY r.revision_id LIMIT ?",
         (run_id, CHANGES_SHOWN),
     )
-    changes = []
+    changes: list[dict[str, object]] = []
     for row in found.fetchall():
         key = dict(zip(family.keys, row, strict=False))
         old = row[len(family.keys) : len(names)]

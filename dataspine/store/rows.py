@@ -131,7 +131,11 @@ def insert(tx: Connection, rows: pl.DataFrame, family: Family, *, source_id: int
     if not rows.height:
         return 0
     ordered = rows.sort(family.keys)
-    names = [name for name in (*family.keys, *family.values, "position") if ordered[name].null_count() < rows.height]
+    names = [
+        name
+        for name in (*family.keys, *family.values, "position")
+        if ordered[name].null_count() < rows.height
+    ]
     slots, columns = [], []
     for name in names:
         column = ordered[name]
@@ -156,9 +160,7 @@ def correct(tx: Connection, rows: pl.DataFrame, family: Family, *, source_id: in
         return 0
     sets = ", ".join(f"{name} = ?" for name in (*family.values, "position"))
     keys = " AND ".join(f"{name} = ?" for name in family.keys)
-    statement = (
-        f"UPDATE {family.table} SET {sets}, run_id = {int(run_id)} WHERE source_id = {int(source_id)} AND {keys}"
-    )
+    statement = f"UPDATE {family.table} SET {sets}, run_id = {int(run_id)} WHERE source_id = {int(source_id)} AND {keys}"
     ordered = rows.select(*family.values, "position", *family.keys)
     return int(tx.executemany(statement, ordered.rows()).rowcount)
 
@@ -182,7 +184,8 @@ def roll_back(tx: Connection, family: Family, *, source_id: int, run_id: int) ->
     names = ", ".join(family.columns)
     tx.execute(f"DELETE FROM {family.table} WHERE source_id = ? AND run_id = ?", (source_id, run_id))
     tx.execute(
-        f"INSERT INTO {family.table} ({names}) SELECT {names} FROM {family.revisions} WHERE superseded_by = ?", (run_id,)
+        f"INSERT INTO {family.table} ({names}) SELECT {names} FROM {family.revisions} WHERE superseded_by = ?",
+        (run_id,),
     )
     tx.execute(f"DELETE FROM {family.revisions} WHERE superseded_by = ?", (run_id,))
 
@@ -246,7 +249,9 @@ def _sorted_groups(
 def _of_groups(rows: pl.DataFrame, family: Family, groups: list[object]) -> pl.DataFrame:
     if not groups:
         return rows.clear()
-    return rows.filter(pl.col(family.group).is_in(pl.Series(groups, dtype=rows.schema[family.group]).implode()))
+    return rows.filter(
+        pl.col(family.group).is_in(pl.Series(groups, dtype=rows.schema[family.group]).implode())
+    )
 
 
 def _stored(tx: Connection, rows: pl.DataFrame, family: Family, source_id: int) -> pl.DataFrame:
@@ -266,12 +271,18 @@ def _stored(tx: Connection, rows: pl.DataFrame, family: Family, source_id: int) 
         if len(part) == limit:
             part = _by_key(tx, rows.filter(pl.col(family.group) == group), family, head)
         found += part
-    schema = {name: rows.schema[name] for name in family.keys} | {"stored_run": pl.Int64, "stored_line": pl.String}
+    schema = {name: rows.schema[name] for name in family.keys} | {
+        "stored_run": pl.Int64,
+        "stored_line": pl.String,
+    }
     if not found:
         return pl.DataFrame(schema=schema)
     columns = zip(*found, strict=True)
     return pl.DataFrame(
-        [pl.Series(name, column, dtype=dtype) for (name, dtype), column in zip(schema.items(), columns, strict=True)]
+        [
+            pl.Series(name, column, dtype=dtype)
+            for (name, dtype), column in zip(schema.items(), columns, strict=True)
+        ]
     )
 
 

@@ -34,7 +34,14 @@ def start(tx: Connection, begin: RunStart) -> int:
 
 
 def finish(
-    tx: Connection, run_id: int, state: RunState, counts: RunCounts, *, digest: str | None, batch_seq: int, now_us: int
+    tx: Connection,
+    run_id: int,
+    state: RunState,
+    counts: RunCounts,
+    *,
+    digest: str | None,
+    batch_seq: int,
+    now_us: int,
 ) -> None:
     """Close a run. The CHECK on the table refuses counters that do not add up."""
     numbers = asdict(counts)

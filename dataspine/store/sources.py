@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dataspine.errors import ConfigError
 from dataspine.store.sqlite import Connection
 
 
 def source_row(
     tx: Connection, name: str, *, kind: str, config_hash: str, profile_json: str, now_us: int
 ) -> int:
-    """Number of a source, whose row and profile are made or brought up to date."""
-    found = tx.execute("SELECT source_id, config_hash FROM sources WHERE name = ?", (name,)).fetchone()
+    """Number of a source, whose row and profile are made or brought up to date.
+
+    Raises: ConfigError if the source has records of the other kind.
+    """
+    found = tx.execute("SELECT source_id, config_hash, kind FROM sources WHERE name = ?", (name,)).fetchone()
     if found is None:
         cursor = tx.execute(
             "INSERT INTO sources (name, kind, config_hash, created_at_us) VALUES (?, ?, ?, ?)",
@@ -20,6 +24,13 @@ def source_row(
         source_id = int(cursor.lastrowid or 0)
     else:
         source_id = int(found[0])
+        if found[2] != kind:
+            raise ConfigError(
+                "a source keeps its kind",
+                found=f"{kind}, its records are {found[2]}",
+                where=f"sources.{name}.kind",
+                cure="Give the new records a source of their own",
+            )
         if found[1] != config_hash:
             tx.execute("UPDATE sources SET config_hash = ? WHERE source_id = ?", (config_hash, source_id))
     tx.execute(
@@ -38,7 +49,9 @@ def find_source(tx: Connection, name: str) -> int | None:
 
 def profile_json(tx: Connection, config_hash: str) -> str | None:
     """A profile as it was when a run used it."""
-    found = tx.execute("SELECT profile_json FROM source_profiles WHERE config_hash = ?", (config_hash,)).fetchone()
+    found = tx.execute(
+        "SELECT profile_json FROM source_profiles WHERE config_hash = ?", (config_hash,)
+    ).fetchone()
     return None if found is None else str(found[0])
 
 

@@ -33,8 +33,8 @@ def has_safe_wal(release: str = version) -> bool:
 
     Source: GUARANTEES in docs/reference/database.md#sqlite-version
     """
-    parts = tuple(int(part) for part in release.split("."))
-    if parts >= _FIXED_SINCE:
+    major, minor, patch = (int(part) for part in release.split(".")[:3])
+    if (major, minor, patch) >= _FIXED_SINCE:
         return True
-    backport = _BACKPORTS.get(parts[:2])
-    return backport is not None and parts[2] >= backport
+    backport = _BACKPORTS.get((major, minor))
+    return backport is not None and patch >= backport

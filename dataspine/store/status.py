@@ -52,7 +52,7 @@ def source_rows(database: Database) -> list[SourceRow]:
         )
     }
     return [
-        SourceRow(*row, *sums.get(source_id, (0, 0, 0)), recent=_recent(database, source_id))
+        SourceRow(*(*row, *sums.get(source_id, (0, 0, 0)), _recent(database, source_id)))
         for source_id, *row in kept
     ]
 

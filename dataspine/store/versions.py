@@ -40,7 +40,7 @@ def _pages(
     names = ", ".join(keys)
     slots = ", ".join("?" for _ in keys)
     head = (
-        f"SELECT {names}, {fields} FROM {table} t"  # noqa: S608 - text from this file
+        f"SELECT {names}, {fields} FROM {table} t"
         " WHERE source_id = (SELECT source_id FROM sources WHERE name = ?)"
     )
     tail = f" ORDER BY {names} LIMIT {_PAGE_ROWS}"

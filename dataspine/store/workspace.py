@@ -11,14 +11,16 @@ from types import TracebackType
 from typing import Self
 
 from dataspine.clock import Clock
-from dataspine.errors import BusyError, StorageError
+from dataspine.errors import BusyError, StorageCorrupt, StorageError
 from dataspine.store.database import Database, named_errors
 from dataspine.store.filesystem import make_private_directory
-from dataspine.store.migrations import check_version, migrate
+from dataspine.store.migrations import check_version, migrate, newest_version
 from dataspine.store.payloads import Archive
 
 DATABASE_NAME = "dataspine.db"
 CONFIG_NAME = "dataspine.toml"
+SMALLEST_DATABASE_BYTES = 512
+"""One page of the smallest size; SQLite takes anything shorter for an empty database and writes over it."""
 LOCK_WAIT_S = 30.0
 _LOCK_POLL_S = 0.05
 
@@ -36,8 +38,12 @@ class Workspace:
         with named_errors(home):
             make_private_directory(home)
             _refuse_foreign(home)
-        self.database = Database(home / DATABASE_NAME)
-        self.migrated = migrate(self.database, now_us=clock.now_us())
+        # Two processes that make one database at once would each make the tables.
+        with self._locked("_schema", "another process is making the database"):
+            _refuse_lost(home)
+            self.database = Database(home / DATABASE_NAME)
+            with closing_on_error(self.database):
+                self.migrated = migrate(self.database, now_us=clock.now_us())
 
     def __enter__(self) -> Self:
         return self
@@ -53,26 +59,29 @@ class Workspace:
 
         Raises: BusyError after 30 s.
         """
+        with self._locked(source, "another process is ingesting this source"):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str, refusal: str) -> Iterator[None]:
         locks = self.home / "locks"
         with named_errors(locks):
             make_private_directory(locks)
-            descriptor = os.open(locks / f"{source}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+            descriptor = os.open(locks / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
-            self._wait_for(descriptor, source)
+            self._wait_for(descriptor, name, refusal)
             yield
         finally:
             os.close(descriptor)
 
-    def _wait_for(self, descriptor: int, source: str) -> None:
+    def _wait_for(self, descriptor: int, name: str, refusal: str) -> None:
         deadline_s = self.clock.monotonic_s() + LOCK_WAIT_S
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 if self.clock.monotonic_s() > deadline_s:
-                    raise BusyError(
-                        "another process is ingesting this source", where=source, cure="Wait for it, then try again"
-                    ) from error
+                    raise BusyError(refusal, where=name, cure="Wait for it, then try again") from error
                 self.clock.sleep_s(_LOCK_POLL_S)
             else:
                 return
@@ -81,11 +90,45 @@ class Workspace:
 def open_for_reading(home: Path) -> Database:
     """The workspace's database, read-only.
 
-    Raises: StorageError if there is none; StorageCorrupt if it is damaged or newer.
+    Raises: StorageError if there is none, or its tables are of an older version; StorageCorrupt if it is damaged or
+    newer.
     """
     database = Database(home / DATABASE_NAME, read_only=True)
-    check_version(database)
+    with closing_on_error(database):
+        have, newest = check_version(database), newest_version()
+        if have < newest:
+            raise StorageError(
+                "the database has not been made or brought up to date",
+                found=f"schema {have}, this version reads {newest}",
+                where=str(database.path),
+                cure="Run `dataspine init`",
+            )
     return database
+
+
+@contextmanager
+def closing_on_error(database: Database) -> Iterator[None]:
+    """Close a database that turned out to be of no use."""
+    try:
+        yield
+    except BaseException:
+        database.close()
+        raise
+
+
+def _refuse_lost(home: Path) -> None:
+    """Refuse to begin anew where a database was: whoever lost it wants it back, not an empty one in its place."""
+    path, payloads = home / DATABASE_NAME, home / "payloads"
+    size_bytes = path.stat().st_size if path.exists() else 0
+    had_one = payloads.is_dir() and any(payloads.iterdir())
+    if size_bytes >= SMALLEST_DATABASE_BYTES or (size_bytes == 0 and not had_one):
+        return
+    raise StorageCorrupt(
+        "the database is gone" if size_bytes == 0 else "the database is cut off",
+        found=f"{size_bytes} bytes",
+        where=str(path),
+        cure="Keep what is left; restore a backup in its place, or name another --home",
+    )
 
 
 def _refuse_foreign(home: Path) -> None:

@@ -43,16 +43,23 @@ def check_idempotency(a: Batch, b: Batch) -> bool:
     import polars as pl
 
     first, second = _frame(a), _frame(b)
-    names = sorted({column.name for frame in (first, second) for column in frame if column.null_count() < frame.height})
+    names = sorted(
+        {column.name for frame in (first, second) for column in frame if column.null_count() < frame.height}
+    )
     if not names:
-        return _reported("idempotency", first.height == second.height, first=first.height, second=second.height)
+        return _reported(
+            "idempotency", holds=first.height == second.height, first=first.height, second=second.height
+        )
     signed = [
         _filled(first, names).with_columns(copies=pl.lit(1)),
         _filled(second, names).with_columns(copies=pl.lit(-1)),
     ]
     surplus = pl.concat(signed).group_by(names).agg(pl.col("copies").sum())["copies"]
-    counts = {"only_in_first": int(surplus.clip(0).sum()), "only_in_second": -int(surplus.clip(None, 0).sum())}
-    return _reported("idempotency", surplus.abs().sum() == 0, **counts)
+    counts = {
+        "only_in_first": int(surplus.clip(0).sum()),
+        "only_in_second": -int(surplus.clip(None, 0).sum()),
+    }
+    return _reported("idempotency", holds=surplus.abs().sum() == 0, **counts)
 
 
 def check_monotonic_timestamps(batch: Batch, *, by: str | None = None) -> bool:
@@ -67,11 +74,13 @@ def check_monotonic_timestamps(batch: Batch, *, by: str | None = None) -> bool:
     if not frame.height:
         return True
     if "timestamp" not in frame.columns:
-        return _reported("monotonic_timestamps", False, records=frame.height, without_timestamp=frame.height)
+        return _reported(
+            "monotonic_timestamps", holds=False, records=frame.height, without_timestamp=frame.height
+        )
     before = pl.col("timestamp").shift(1)
     late = pl.col("timestamp") < (before.over(by) if by else before)
     bad = frame.select(late.fill_null(False) | pl.col("timestamp").is_null()).to_series()
-    return _reported("monotonic_timestamps", not bad.any(), records=frame.height, **_where(bad))
+    return _reported("monotonic_timestamps", holds=not bad.any(), records=frame.height, **_where(bad))
 
 
 def check_completeness(batch: Batch, *, required: Sequence[str] | None = None) -> bool:
@@ -83,16 +92,17 @@ def check_completeness(batch: Batch, *, required: Sequence[str] | None = None) -
     import polars as pl
 
     frame = _frame(batch)
-    names = required if required is not None else _required(batch, frame)
-    missing = {name: frame.height for name in names if name not in frame.columns}
-    absent = [pl.col(name).is_null() for name in names if name in frame.columns]
-    missing |= {name: frame[name].null_count() for name in names if name in frame.columns}
-    is_bad = pl.any_horizontal(absent) if absent else pl.lit(False)
-    bad = frame.select(pl.lit(len(absent) < len(names)) | is_bad).to_series() if frame.height else None
-    holds = bad is None or not bad.any()
-    where = {} if bad is None else _where(bad)
-    lacking = {name: count for name, count in missing.items() if count}
-    return _reported("completeness", holds, records=frame.height, missing=lacking, **where)
+    names = _required(batch, frame) if required is None else required
+    if not frame.height or not names:
+        return True
+    values = frame.with_columns(**{name: pl.lit(None) for name in names if name not in frame.columns}).select(
+        names
+    )
+    bad = values.select(pl.any_horizontal(pl.all().is_null())).to_series()
+    missing = {column.name: column.null_count() for column in values if column.null_count()}
+    return _reported(
+        "completeness", holds=not bad.any(), records=frame.height, missing=missing, **_where(bad)
+    )
 
 
 def check_uniqueness(trades: Batch, key: str = "trade_id") -> bool:
@@ -106,10 +116,10 @@ def check_uniqueness(trades: Batch, key: str = "trade_id") -> bool:
     if not frame.height:
         return True
     if key not in frame.columns:
-        return _reported("uniqueness", False, key=key, records=frame.height, without_key=frame.height)
-    names = [name for name in ("source", "client_id", key) if name in frame.columns]
+        return _reported("uniqueness", holds=False, key=key, records=frame.height, without_key=frame.height)
+    names = [name for name in dict.fromkeys(("source", "client_id", key)) if name in frame.columns]
     bad = frame.select(pl.struct(names).is_duplicated() | pl.col(key).is_null()).to_series()
-    return _reported("uniqueness", not bad.any(), key=key, records=frame.height, **_where(bad))
+    return _reported("uniqueness", holds=not bad.any(), key=key, records=frame.height, **_where(bad))
 
 
 def unknown_symbols(trades: Batch, market: Batch) -> list[str]:
@@ -121,11 +131,13 @@ def unknown_symbols(trades: Batch, market: Batch) -> list[str]:
     if "symbol" in known.columns:
         symbols = symbols.filter(~symbols.is_in(known["symbol"].drop_nulls().unique().to_list()))
     unknown = sorted(symbols.to_list())
-    _reported("referential_integrity", not unknown, unknown=len(unknown), symbols=unknown[:POSITIONS_LOGGED])
+    _reported(
+        "referential_integrity", holds=not unknown, unknown=len(unknown), symbols=unknown[:POSITIONS_LOGGED]
+    )
     return unknown
 
 
-def _reported(invariant: str, holds: bool, **found: Any) -> bool:
+def _reported(invariant: str, *, holds: bool, **found: Any) -> bool:
     if not holds:
         _log.warning("invariant_violated", extra={"invariant": invariant, **found})
     return holds
@@ -161,7 +173,9 @@ def _frame(batch: Batch) -> pl.DataFrame:
 
     if isinstance(batch, pl.DataFrame):
         return pl.DataFrame([_comparable(column) for column in batch])
-    rows = [dict(record.__dict__) if isinstance(record, CanonicalRecord) else dict(record) for record in batch]
+    rows = [
+        dict(record.__dict__) if isinstance(record, CanonicalRecord) else dict(record) for record in batch
+    ]
     # A column without values still tells how many records there are.
     names = dict.fromkeys(name for row in rows for name in row) or {"symbol": None}
     return pl.DataFrame([_column_of(name, [row.get(name) for row in rows]) for name in names])

@@ -32,6 +32,7 @@ FLOORS = {
     "dataspine.calendars": 3,
     "dataspine.config": 3,
     "dataspine.logging_config": 3,
+    "dataspine.presets": 2,
     "dataspine.schemas": 2,
     "dataspine.errors": 1,
     "dataspine.clock": 1,

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from dataspine.schemas.presets import load_presets, overlay
+from dataspine.presets import load_presets, overlay
 from dataspine.schemas.codes import Code
 from dataspine.schemas.source import SourceProfile
 

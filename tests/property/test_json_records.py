@@ -269,11 +269,13 @@ def test_damage_stays_in_its_record(
 
 
 FRAGMENTS = [
-    b"{", b"}", b"[", b"]", b",", b":", b" ", b"\n", b'"', b"\\", b"\xff", b"\xc3\xa9", b"0", b"-0", b"-0.0", b"1", b"1e5",
-    b"true", b"null", b"NaN", b'"symbol"', b'"price"', b'"quote"', b'"volume"', b'"deep"', b'"x"', b'"a"', b'"symbol":1',
-    b'"symbol":"A"', b'"price":-0', b'"price":{}', b'"quote":{"volume":1}', b'"quote":{"price":2}', b'"quote":7',
-    b'"\\u0070rice":3', b'"\\ud800"', b'"\\ud83d\\ude00"', b'"\\u00e9"', b'"\\\\ud800"', b'"a":"price"', b'"quote":null',
-]  # fmt: skip
+    *(bytes([code]) for code in b'{}[],: \n"\\\xff0'),
+    *b"\xc3\xa9 -0 -0.0 1 1e5 true null NaN".split(),
+    *b'"symbol" "price" "quote" "volume" "deep" "x" "a"'.split(),
+    *b'"symbol":1 "symbol":"A" "price":-0 "price":{} "a":"price" "\\u0070rice":3'.split(),
+    *b'"quote":{"volume":1} "quote":{"price":2} "quote":7 "quote":null'.split(),
+    *b'"\\ud800" "\\ud83d\\ude00" "\\u00e9" "\\\\ud800"'.split(),
+]
 
 
 def mostly_records() -> st.SearchStrategy[bytes]:

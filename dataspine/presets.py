@@ -60,5 +60,5 @@ def _field(known: Any, new: Any) -> Any:
 
 @cache
 def _preset_tables() -> dict[str, dict[str, Any]]:
-    text = files("dataspine.schemas").joinpath("presets.toml").read_text(encoding="utf-8")
+    text = files("dataspine").joinpath("presets.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)

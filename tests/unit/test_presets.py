@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dataspine.schemas.presets import load_presets, overlay, preset_descriptions, preset_names
+from dataspine.presets import load_presets, overlay, preset_descriptions, preset_names
 from dataspine.schemas.market_data import MarketData
 from dataspine.schemas.source import FieldMap, Kind, SourceProfile
 from dataspine.schemas.trade_data import TradeData
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 REGISTRY = (ROOT / "docs/reference/source_registry.md").read_text(encoding="utf-8")
 HOWTO = (ROOT / "docs/howto/write_a_source_profile.md").read_text(encoding="utf-8")
 MODELS = {Kind.MARKET: MarketData, Kind.TRADE: TradeData}
