@@ -56,6 +56,8 @@ TABLES = {
     "dead_letters": "Records, payloads and batches that were refused, with their bytes and every reason.",
     "dead_letter_counts": "Letters by source, first code and state, kept by triggers.",
     "audit_events": "The audit log, a hash chain ([form](audit_events.md)).",
+    "sessions": "Trading sessions of exchanges that took the place of those shipped with the package.",
+    "session_overrides": "What operators said of single dates, over any version of a calendar.",
     "schema_migrations": "Steps of the schema that this database has.",
 }
 """What a table holds; the order of the page."""
@@ -86,7 +88,7 @@ SHARED = {
     "started_at_us": "when the run began",
     "finished_at_us": "when the run ended; null while it runs",
     "raw_sha256": "of `raw`",
-    "created_at_us": "when the letter was written",
+    "dead_letters.created_at_us": "when the letter was written",
     "changed_at_us": "when the letter last changed",
     "at_us": "when it happened, by the writer's clock",
     "event_type": "what happened",
@@ -99,12 +101,16 @@ SHARED = {
     "dead_letters.state": "open, resolved or discarded",
     "dead_letter_counts.state": "open, resolved or discarded",
     "letters": "how many",
+    "session_overrides.calendar": "name, e.g. XNYS",
+    "session_overrides.close_us": "NULL where the exchange is closed",
+    "session_overrides.break_end_us": "NULL where there is no break",
+    "session_overrides.created_at_us": "when it was laid over",
     "scope": "what the letter stands for",
 }
 """Meanings of columns that the SQL leaves without a comment because their name says them; of one table, or of all."""
 _SIBLINGS = {"market_revisions": "market_data", "trade_revisions": "trade_data"}
 
-_COLUMN = re.compile(r"^\s+([a-z_0-9]+)\s+(INTEGER|TEXT|BLOB|ANY)\b([^-]*?)(?:--\s*(.*))?$")
+_COLUMN = re.compile(r"^\s+([a-z_0-9]+)\s+(INTEGER|TEXT|BLOB|ANY)\b(.*)$")
 _CONSTRAINT = re.compile(r"^\s+((?:PRIMARY KEY|UNIQUE) \(.*\))")
 
 
@@ -112,7 +118,8 @@ def database_page() -> str:
     """Every table, column and view."""
     schema = _schema()
     if TABLES.keys() != schema["table"].keys():
-        raise ValueError(f"tables without a sentence: {sorted(TABLES.keys() ^ schema['table'].keys())}")
+        odd = sorted(TABLES.keys() ^ schema["table"].keys())
+        raise ValueError(f"TABLES of this file and the SQL differ in {odd}")
     meanings = {name: column_meanings(sql) for name, sql in schema["table"].items()}
     parts = [HEAD]
     for name, sentence in TABLES.items():
@@ -136,9 +143,10 @@ def column_meanings(sql: str) -> dict[str, tuple[str, bool, str]]:
     for line in sql.splitlines():
         match = _COLUMN.match(line)
         if match:
-            name, kind, rest, comment = match.groups()
-            may_be_null = "NOT NULL" not in rest and "PRIMARY KEY" not in rest
-            found[name] = (kind, may_be_null, (comment or "").strip())
+            name, kind, rest = match.groups()
+            rule, _, comment = rest.partition("--")
+            may_be_null = "NOT NULL" not in rule and "PRIMARY KEY" not in rule
+            found[name] = (kind, may_be_null, comment.strip())
     return found
 
 

@@ -260,7 +260,9 @@ class Calendar:
         windows = [window for session in self.sessions for window in session.windows]
         lengths_us = (end - start for start, end in windows)
         return _Windows(
-            [start for start, _ in windows], [end for _, end in windows], list(accumulate(lengths_us, initial=0))
+            [start for start, _ in windows],
+            [end for _, end in windows],
+            list(accumulate(lengths_us, initial=0)),
         )
 
     @cached_property

@@ -68,7 +68,10 @@ def session_at(calendar: Calendar, day: date, opens: str | None, closes: str | N
         open_us = _wall_us(day - timedelta(days=1), _wall_minute(opens, option="--open"), zone=zone)
     if open_us >= close_us:
         raise RequestError(
-            "the close must be later than the open", found=closes, where=f"{calendar.name}, {day}", cure="Give --open too"
+            "the close must be later than the open",
+            found=closes,
+            where=f"{calendar.name}, {day}",
+            cure="Give --open too",
         )
     usual = _usual_session(calendar, day)
     session = _with_break(Session(day, open_us, close_us), usual, zone=zone)
@@ -95,14 +98,18 @@ def _given_us(day: date, text: str | None, scheduled_us: int | None, *, zone: Zo
     if text is not None:
         return _wall_us(day, _wall_minute(text, option=option), zone=zone)
     if scheduled_us is None:
-        raise RequestError(f"no session is scheduled, so {option} must be given", found="none", where=str(day))
+        raise RequestError(
+            f"no session is scheduled, so {option} must be given", found="none", where=str(day)
+        )
     return scheduled_us
 
 
 def _wall_minute(text: str, *, option: str) -> int:
     if not _WALL_TIME.fullmatch(text):
         raise RequestError(
-            f"{option} must be a time of day", found=text, cure="Write it like 09:30, on the exchange's own clock"
+            f"{option} must be a time of day",
+            found=text,
+            cure="Write it like 09:30, on the exchange's own clock",
         )
     hour, minute = text.split(":")
     return int(hour) * 60 + int(minute)
@@ -114,7 +121,9 @@ def _wall_us(day: date, minute: int, *, zone: ZoneInfo) -> int:
     Raises: RequestError if the clock skips that minute.
     """
     days, within = divmod(minute, _MINUTES_PER_DAY)
-    wall = datetime(day.year, day.month, day.day, within // 60, within % 60, tzinfo=zone) + timedelta(days=days)
+    wall = datetime(day.year, day.month, day.day, within // 60, within % 60, tzinfo=zone) + timedelta(
+        days=days
+    )
     instant = wall.astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) != wall.replace(tzinfo=None):
         raise RequestError("clocks skip this time", found=wall.replace(tzinfo=None), where=str(zone))

@@ -107,5 +107,10 @@ def _sessions_of(run: list[Any]) -> Iterator[Session]:
         start_us = midnight_us(day)
         break_start_us, break_end_us = [start_us + edge for edge in breaks] or (None, None)
         yield Session(
-            day, start_us + opens, start_us + closes, break_start_us, break_end_us, is_half_day=length == _HALF
+            day,
+            start_us + opens,
+            start_us + closes,
+            break_start_us,
+            break_end_us,
+            is_half_day=length == _HALF,
         )

@@ -41,7 +41,9 @@ def slots_frame(calendar: Calendar, first: date, last: date, *, interval_s: int)
         raise ValueError(f"an interval must be positive, got {interval_s}")
     interval_us = interval_s * _US_PER_S
     sessions = sessions_frame(calendar, first, last)
-    before_break = sessions.select("day", "open_us", "close_us", start="open_us", end=pl.coalesce("break_start_us", "close_us"))
+    before_break = sessions.select(
+        "day", "open_us", "close_us", start="open_us", end=pl.coalesce("break_start_us", "close_us")
+    )
     after_break = sessions.drop_nulls("break_end_us").select(
         "day", "open_us", "close_us", start="break_end_us", end="close_us"
     )

@@ -35,13 +35,21 @@ def commands() -> typer.Typer:
 def list_events(
     context: typer.Context,
     *,
-    event_type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only events of this type.")] = None,
+    event_type: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Only events of this type.")
+    ] = None,
     entity: Annotated[
         str | None, typer.Option("--entity", metavar="TYPE[:ID]", help="Only this thing, e.g. run:17.")
     ] = None,
-    actor: Annotated[str | None, typer.Option("--by", metavar="NAME", help="Only events by this actor.")] = None,
-    before: Annotated[int | None, typer.Option("--before", metavar="SEQ", help="Only events with a lower sequence.")] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="Events at most.")] = 50,
+    actor: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Only events by this actor.")
+    ] = None,
+    before: Annotated[
+        int | None, typer.Option("--before", metavar="SEQ", help="Only events with a lower sequence.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="Events at most.")
+    ] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """List events, newest first; `next` of the JSON form is the `--before` of the next page."""
@@ -59,9 +67,12 @@ def list_events(
 def follow(
     context: typer.Context,
     after: Annotated[
-        int | None, typer.Option("--after", metavar="SEQ", help="Begin after this sequence; else with the next event.")
+        int | None,
+        typer.Option("--after", metavar="SEQ", help="Begin after this sequence; else with the next event."),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Stop after so many events.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Stop after so many events.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print events as they are committed, one a line, until Ctrl-C; with --json one document a line."""
@@ -86,7 +97,9 @@ def verify(
         int | None,
         typer.Option("--since", metavar="SEQ", help="Trust what the anchor before this event covers."),
     ] = None,
-    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Verify an export or a mirror instead.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", metavar="FILE", help="Verify an export or a mirror instead.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check that no event was changed, removed or put in. Exit code 1 when one was."""
@@ -106,7 +119,9 @@ def verify(
 @app.command()
 def export(
     context: typer.Context,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="File to make; else stdout.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File to make; else stdout.")
+    ] = None,
     first: FirstOption = None,
     last: LastOption = None,
     evidence: Annotated[

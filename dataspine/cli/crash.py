@@ -10,10 +10,10 @@ from pathlib import Path
 
 from dataspine import __version__
 from dataspine.cli.desk import default_home
+from dataspine.cli.logs import logs_folder
 from dataspine.cli.output import narrate
 from dataspine.cli.tree import NOUNS
 from dataspine.clock import SystemClock, iso_from_us
-from dataspine.store.filesystem import make_private_directory
 
 
 def report_crash(error: Exception, arguments: Sequence[str]) -> None:
@@ -47,9 +47,7 @@ def _write_report(error: Exception, home: Path) -> Path:
         f"command: {command_words(sys.argv[1:])}\n",
         *traceback.format_exception(error),
     ]
-    logs = home / "logs"
-    make_private_directory(logs)
-    path = logs / f"crash-{at_us}-{os.getpid()}.log"
+    path = logs_folder(home) / f"crash-{at_us}-{os.getpid()}.log"
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as report:
         report.writelines(lines)

@@ -43,6 +43,7 @@ def commands() -> typer.Typer:
 @app.command("list")
 def list_letters(
     context: typer.Context,
+    *,
     reason: Annotated[
         str | None, typer.Option("--reason", "--code", help="Only letters whose first reason is this code.")
     ] = None,
@@ -112,6 +113,7 @@ def edit(
 @app.command()
 def retry(
     context: typer.Context,
+    *,
     ids: IdsArgument = None,
     code: ReasonFilter = None,
     source: SourceFilter = None,
@@ -131,6 +133,7 @@ def retry(
 @app.command()
 def discard(
     context: typer.Context,
+    *,
     reason: WhyOption,
     ids: IdsArgument = None,
     code: ReasonFilter = None,
@@ -151,6 +154,7 @@ def discard(
 @app.command()
 def restore(
     context: typer.Context,
+    *,
     reason: WhyOption,
     ids: IdsArgument = None,
     code: ReasonFilter = None,
@@ -171,6 +175,7 @@ def restore(
 @app.command()
 def export(
     context: typer.Context,
+    *,
     out: Annotated[Path, typer.Option("--out", help="Directory to make.")],
     ids: IdsArgument = None,
     code: ReasonFilter = None,

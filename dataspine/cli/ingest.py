@@ -9,6 +9,7 @@ import typer
 
 from dataspine.cli.accounts_shown import print_report, report_document
 from dataspine.cli.desk import desk_of
+from dataspine.cli.logs import log_to_workspace
 from dataspine.cli.output import JsonOption, emit
 from dataspine.cli.progress import IngestProgress
 from dataspine.errors import RequestError
@@ -38,17 +39,26 @@ def ingest(
         list[Path] | None,
         typer.Option("--file", metavar="FILE", help="Read this file instead."),
     ] = None,
-    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="Mapping for --file.")] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", help="Mapping for --file.")
+    ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="One key over the preset, e.g. csv.delimiter=; (TOML, or else text)."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="One key over the preset, e.g. csv.delimiter=; (TOML, or else text).",
+        ),
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--source", metavar="NAME", help="Name for --file; else the preset's, or a configured source."),
+        typer.Option(
+            "--source", metavar="NAME", help="Name for --file; else the preset's, or a configured source."
+        ),
     ] = None,
     audit_log: Annotated[
-        Path | None, typer.Option("--audit-log", metavar="FILE", help="Append this ingest's audit events, as JSON lines.")
+        Path | None,
+        typer.Option("--audit-log", metavar="FILE", help="Append this ingest's audit events, as JSON lines."),
     ] = None,
     chunk_records: Annotated[int | None, typer.Option("--chunk-records", min=1, hidden=True)] = None,
     as_json: JsonOption = False,
@@ -74,9 +84,10 @@ def ingest(
 
 
 def ingested(desk: Desk, request: IngestRequest) -> IngestReport:
-    """Carry out the request with a progress bar."""
+    """Carry out the request with a progress bar, logging to the workspace."""
     from dataspine.service.ingest import run_ingest
 
+    log_to_workspace(desk)
     with IngestProgress() as progress:
         return run_ingest(desk, request, on_progress=progress)
 

@@ -12,7 +12,16 @@ import typer
 
 _PLAIN: dict[type, str] = {str: "text", int: "whole number", Path: "path", bool: "truth value"}
 """Types that are read here, and what an error calls them; Typer reads all others."""
-_TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_TRUTH = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,9 @@ class PlainValue:
             found = value if isinstance(value, self.kind) else read(value)
         except ValueError as error:
             raise ValueError(f"{value!r} is not {self._expected()}.") from error
-        is_outside = self.low is not None and found < self.low or self.high is not None and found > self.high
+        is_outside = (self.low is not None and found < self.low) or (
+            self.high is not None and found > self.high
+        )
         if is_outside:
             raise ValueError(f"{found} is not in the range {_range(self.low, self.high)}.")
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO
 
 from dataspine.clock import Clock, SystemClock
 from dataspine.inert_text import inert_text
@@ -21,11 +21,11 @@ _NAME_CHARS = 28
 
 
 class IngestProgress:
-    """Bytes done of the object at hand, with rate and time left; shows nothing unless stderr is a terminal."""
+    """Bytes done of the object at hand, with rate and time left; shows nothing unless the stream is a terminal."""
 
-    def __init__(self, *, clock: Clock | None = None, is_terminal: bool | None = None) -> None:
+    def __init__(self, *, clock: Clock | None = None, stream: TextIO | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._is_terminal = sys.stderr.isatty() if is_terminal is None else is_terminal
+        self._stream = stream or sys.stderr
         self._started_s = self._clock.monotonic_s()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
@@ -42,10 +42,10 @@ class IngestProgress:
 
     def __call__(self, object_name: str, progress: Progress) -> None:
         """Show how far the object is."""
-        if not self._is_terminal or self._clock.monotonic_s() - self._started_s < PATIENCE_S:
+        if not self._stream.isatty() or self._clock.monotonic_s() - self._started_s < PATIENCE_S:
             return
         if self._bar is None:
-            self._bar = _new_bar()
+            self._bar = _new_bar(self._stream)
             self._bar.start()
         if self._task is None or object_name != self._object_name:
             self._begin(self._bar, object_name, progress)
@@ -64,7 +64,7 @@ class IngestProgress:
         )
 
 
-def _new_bar() -> Bar:
+def _new_bar(stream: TextIO) -> Bar:
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
     from rich.progress import Progress as Bar
@@ -75,6 +75,6 @@ def _new_bar() -> Bar:
         TextColumn("{task.fields[rows]} rows", markup=False),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        console=Console(file=sys.stderr, markup=False, emoji=False, highlight=False),
+        console=Console(file=stream, markup=False, emoji=False, highlight=False),
         transient=True,
     )

@@ -63,7 +63,7 @@ def _row(param: Any) -> str:
         notes.append("May be repeated.")
     if param.required:
         notes.append("Required.")
-    elif takes_value and param.default is not None:
+    elif takes_value and param.default not in (None, ""):
         notes.append(f"Default: {param.default}.")
     if getattr(param, "envvar", None):
         notes.append(f"Environment: `{param.envvar}`.")
@@ -80,7 +80,7 @@ def _placeholder(param: Any) -> str:
 
 
 def _argument(param: Any) -> str:
-    name = param.metavar or param.name.upper()
+    name = (param.metavar or param.name.upper()).strip("[].")
     many = "..." if param.nargs == -1 else ""
     return f"{name}{many}" if param.required else f"[{name}]{many}"
 

@@ -14,12 +14,12 @@ from dataspine.cli.accounts_shown import print_report, report_document
 from dataspine.cli.desk import desk_of
 from dataspine.cli.ingest import exit_code, ingested
 from dataspine.cli.output import JsonOption, count, emit, narrate_error, say, say_line, table
-from dataspine.cli.progress import IngestProgress
 from dataspine.errors import RequestError
 
 if TYPE_CHECKING:
     from dataspine.service.demo_run import DemoRun
     from dataspine.service.desk import Desk
+    from dataspine.service.ingest import IngestReport
     from dataspine.service.run_plan import PlannedSource
 
 OBJECTS_SHOWN = 3
@@ -42,10 +42,16 @@ def run(
     context: typer.Context,
     *,
     mode: Annotated[
-        Mode | None, typer.Option("--mode", metavar="live|backfill", help="live: read every source; backfill: a range of days.")
+        Mode | None,
+        typer.Option(
+            "--mode", metavar="live|backfill", help="live: read every source; backfill: a range of days."
+        ),
     ] = None,
     fixtures: Annotated[
-        Path | None, typer.Option("--fixtures", metavar="DIR", help="Make the workspace from this folder and ingest it all.")
+        Path | None,
+        typer.Option(
+            "--fixtures", metavar="DIR", help="Make the workspace from this folder and ingest it all."
+        ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Read every source once and leave.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run; store nothing.")] = False,
@@ -58,7 +64,8 @@ def run(
     ] = None,
     end: Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last day of a backfill.")] = None,
     audit_log: Annotated[
-        Path | None, typer.Option("--audit-log", metavar="FILE", help="Append this run's audit events, as JSON lines.")
+        Path | None,
+        typer.Option("--audit-log", metavar="FILE", help="Append this run's audit events, as JSON lines."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,6 +79,7 @@ def run(
             mode=mode, once=once, dry_run=dry_run, schedule=schedule, start=start, end=end
         )
         _run_fixtures(desk, fixtures, audit_log=audit_log, as_json=as_json)
+        return
     mode = mode or Mode.LIVE
     if mode is Mode.LIVE and (start or end):
         raise RequestError("--start and --end belong to a backfill", cure="Add --mode backfill")
@@ -90,19 +98,23 @@ def run(
 
 
 def _run_once(desk: Desk, *, audit_log: Path | None, as_json: bool) -> None:
-    from dataspine.service.ingest import IngestRequest, requested_profiles
-
-    report = ingested(desk, IngestRequest(requested_profiles(desk, (), take_all=True), audit_log=audit_log))
+    report = _every_source_ingested(desk, audit_log)
     emit(as_json, report_document(report), lambda: print_report(report))
     raise typer.Exit(exit_code(report))
 
 
+def _every_source_ingested(desk: Desk, audit_log: Path | None) -> IngestReport:
+    from dataspine.service.ingest import IngestRequest, requested_profiles
+
+    return ingested(desk, IngestRequest(requested_profiles(desk, (), take_all=True), audit_log=audit_log))
+
+
 def _run_fixtures(desk: Desk, fixtures: Path, *, audit_log: Path | None, as_json: bool) -> None:
     """The demonstration; refused records are what it shows, so they are no failure."""
-    from dataspine.service.demo_run import run_fixtures
+    from dataspine.service.demo_run import configure, demo_run
 
-    with IngestProgress() as progress:
-        result = run_fixtures(desk, fixtures, audit_log=audit_log, on_progress=progress)
+    configure(desk.home, fixtures)
+    result = demo_run(desk, _every_source_ingested(desk, audit_log))
     document = {
         **report_document(result.report),
         "open_letters": result.open_letters,
@@ -110,8 +122,8 @@ def _run_fixtures(desk: Desk, fixtures: Path, *, audit_log: Path | None, as_json
         "database": str(result.database),
     }
     emit(as_json, document, lambda: _print_demo(result, desk.home))
-    failed = exit_code(result.report)
-    raise typer.Exit(failed if result.report.failures else 0)
+    if result.report.failures:
+        raise typer.Exit(exit_code(result.report))
 
 
 def _refuse_beside_fixtures(**given: object) -> None:

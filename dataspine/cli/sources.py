@@ -62,7 +62,8 @@ def check(
     context: typer.Context,
     name: NameArgument,
     file: Annotated[
-        Path | None, typer.Option("--file", metavar="FILE", help="Try this file instead of the source's own objects.")
+        Path | None,
+        typer.Option("--file", metavar="FILE", help="Try this file instead of the source's own objects."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

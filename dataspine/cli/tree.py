@@ -23,6 +23,7 @@ NOUNS = {
     "dlq": "dlq",
     "account": "account",
     "audit": "audit",
+    "sessions": "sessions",
     "status": "status",
     "doctor": "doctor",
 }
@@ -107,12 +108,16 @@ def _dataspine(
     now: Annotated[
         str | None,
         typer.Option(
-            envvar="DATASPINE_NOW", metavar="INSTANT", help="Hold the date still at this instant, for rehearsals."
+            envvar="DATASPINE_NOW",
+            metavar="INSTANT",
+            help="Hold the date still at this instant, for rehearsals.",
         ),
     ] = None,
     actor: Annotated[
         str | None,
-        typer.Option(envvar="DATASPINE_ACTOR", metavar="NAME", help="Name in the audit log. Default: your login."),
+        typer.Option(
+            envvar="DATASPINE_ACTOR", metavar="NAME", help="Name in the audit log. Default: your login."
+        ),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")

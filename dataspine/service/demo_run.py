@@ -1,4 +1,4 @@
-"""A workspace over a folder of fixtures: its sources configured, all of them ingested, the result in one view."""
+"""A workspace over a folder of fixtures: its configuration, and what an ingest of all its sources left behind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataspine.errors import RequestError
-from dataspine.service.ingest import IngestRequest, OnProgress, requested_profiles, run_ingest
 from dataspine.service.init import CONFIG_NAME, write_config
 from dataspine.store.database import named_errors
 from dataspine.store.filesystem import make_private_directory
@@ -43,22 +42,11 @@ class DemoRun:
     database: Path
 
 
-def run_fixtures(
-    desk: Desk, fixtures: Path, *, audit_log: Path | None = None, on_progress: OnProgress | None = None
-) -> DemoRun:
-    """Configure the workspace from the fixtures' `dataspine.toml`, ingest every source, look at the result.
-
-    Raises: RequestError if there is no such file, or the workspace has a configuration of its own; ConfigError,
-        StorageError.
-    """
-    configure(desk.home, fixtures)
-    profiles = requested_profiles(desk, (), take_all=True)
-    report = run_ingest(desk, IngestRequest(profiles, audit_log=audit_log), on_progress=on_progress)
-    return _looked_at(desk, report)
-
-
 def configure(home: Path, fixtures: Path) -> None:
-    """Write the workspace's configuration: the fixtures' sources, their paths relative to the fixtures."""
+    """Write the workspace's configuration: the fixtures' sources, their paths relative to the fixtures.
+
+    Raises: RequestError if the fixtures have none, or the workspace has one of its own; StorageError.
+    """
     template = fixtures / CONFIG_NAME
     try:
         text = template.read_text(encoding="utf-8")
@@ -82,7 +70,8 @@ def configure(home: Path, fixtures: Path) -> None:
         write_config(config, f"{MADE_BY}\ndata_root = {root}\n\n{text}")
 
 
-def _looked_at(desk: Desk, report: IngestReport) -> DemoRun:
+def demo_run(desk: Desk, report: IngestReport) -> DemoRun:
+    """What an ingest of every source left behind."""
     from dataspine.audit import GENESIS
     from dataspine.store import audit_events, dead_letters
 

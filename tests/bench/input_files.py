@@ -39,7 +39,7 @@ def quotes(rows: int, path: Path) -> None:
 
 
 def full_quotes(rows: int, path: Path) -> None:
-    """IEX quotes with all their 54 fields as one JSON array."""
+    """IEX quotes with all their fields as one JSON array."""
     _write(path, rows, _full_quotes(), between=(",", "[", "]"))
 
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.command_line import GOOD_ROW, PROGRAM, ROOT, TIMEOUT_S, dataspine, document, environment, write_bars
+from tests.e2e.command_line import (
+    GOOD_ROW,
+    PROGRAM,
+    ROOT,
+    TIMEOUT_S,
+    dataspine,
+    document,
+    environment,
+    write_bars,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -125,7 +125,12 @@ def test_markup_is_shown_as_it_is(home: Path) -> None:
 
 
 def test_documents_escape_what_acts(home: Path) -> None:
-    for arguments in (("dlq", "list"), ("sources", "check", "trades"), ("audit", "list"), ("run", "--dry-run")):
+    for arguments in (
+        ("dlq", "list"),
+        ("sources", "check", "trades"),
+        ("audit", "list"),
+        ("run", "--dry-run"),
+    ):
         finished = dataspine(*arguments, "--json", home=home)
         assert finished.stdout.isascii()
         assert acting_characters(finished.stdout) == set()

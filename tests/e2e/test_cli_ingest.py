@@ -62,7 +62,14 @@ def test_second_ingest_writes_nothing(tmp_path: Path, home: Path) -> None:
 def test_overrides_reshape_the_preset(tmp_path: Path, home: Path) -> None:
     file = tmp_path / "odd.txt"
     file.write_text("symbol;timestamp;last;volume\nAAPL;2026-01-09T14:30:00Z;187.25;100\n")
-    overrides = ("--set", "csv.delimiter=;", "--set", 'fields.price.column="last"', "--set", "contract.max_future_s=60")
+    overrides = (
+        "--set",
+        "csv.delimiter=;",
+        "--set",
+        'fields.price.column="last"',
+        "--set",
+        "contract.max_future_s=60",
+    )
     found = document(
         dataspine("ingest", "--file", file, *PRESET, *overrides, "--source", "odd", "--json", home=home)
     )
@@ -74,7 +81,9 @@ def test_several_files_are_one_source(tmp_path: Path, home: Path) -> None:
         write_bars(tmp_path / "a.csv", GOOD_ROW),
         write_bars(tmp_path / "b.csv", GOOD_ROW.replace("14:30", "14:35")),
     ]
-    found = document(dataspine("ingest", "--file", files[0], "--file", files[1], *PRESET, "--json", home=home))
+    found = document(
+        dataspine("ingest", "--file", files[0], "--file", files[1], *PRESET, "--json", home=home)
+    )
     assert [(run["object_name"], run["inserted"]) for run in found["runs"]] == [("a.csv", 1), ("b.csv", 1)]
 
 
@@ -83,7 +92,9 @@ def test_small_chunks_give_the_same_digest(tmp_path: Path, home: Path) -> None:
     file = write_bars(tmp_path / "bars.csv", *rows, rows[3])
     whole = document(dataspine("ingest", "--file", file, *PRESET, "--json", home=home))
     cut = document(
-        dataspine("ingest", "--file", file, *PRESET, "--chunk-records", "3", "--json", home=tmp_path / "other")
+        dataspine(
+            "ingest", "--file", file, *PRESET, "--chunk-records", "3", "--json", home=tmp_path / "other"
+        )
     )
     names = ("digest", "inserted", "duplicate")
     assert [whole["runs"][0][name] for name in names] == [cut["runs"][0][name] for name in names]
@@ -148,6 +159,32 @@ def test_audit_log_holds_the_events_of_this_ingest(tmp_path: Path, home: Path) -
     dataspine("ingest", "--file", file, *PRESET, "--audit-log", log, home=home)
     events = [json.loads(line) for line in log.read_text().splitlines()]
     assert [(event["event_type"], event["entity_id"]) for event in events] == [("run_succeeded", "2")]
+
+
+def test_each_commit_is_logged_in_the_workspace(tmp_path: Path, home: Path) -> None:
+    file = write_bars(tmp_path / "bars.csv", GOOD_ROW)
+    for _ in range(2):
+        dataspine("ingest", "--file", file, *PRESET, home=home)
+    log = home / "logs" / "dataspine.jsonl"
+    assert log.stat().st_mode & 0o777 == 0o600
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    committed = [line for line in lines if line["event"] == "batch_committed"]
+    assert [(line["run_id"], line["batch_seq"]) for line in committed] == [(1, 2), (2, 3)]
+
+
+def test_large_log_is_set_aside(tmp_path: Path, home: Path) -> None:
+    (home / "logs").mkdir(parents=True)
+    with (home / "logs" / "dataspine.jsonl").open("wb") as log:
+        log.truncate(16 * 1024**2 + 1)
+    home.chmod(0o700)
+    dataspine("ingest", "--file", write_bars(tmp_path / "bars.csv", GOOD_ROW), *PRESET, home=home)
+    assert (home / "logs" / "dataspine.jsonl.1").stat().st_size == 16 * 1024**2 + 1
+    assert (home / "logs" / "dataspine.jsonl").read_text().count("batch_committed") == 1
+
+
+def test_workspace_made_by_ingest_is_private(tmp_path: Path, home: Path) -> None:
+    dataspine("ingest", "--file", write_bars(tmp_path / "bars.csv", GOOD_ROW), *PRESET, home=home)
+    assert home.stat().st_mode & 0o777 == 0o700
 
 
 def test_names_in_the_audit_log_are_the_operators(tmp_path: Path, home: Path) -> None:

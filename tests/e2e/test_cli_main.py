@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dataspine import __version__
-from tests.e2e.command_line import GOOD_ROW, PROGRAM, ROOT, TIMEOUT_S, dataspine, document, environment, write_bars
+from tests.e2e.command_line import (
+    GOOD_ROW,
+    PROGRAM,
+    ROOT,
+    TIMEOUT_S,
+    dataspine,
+    document,
+    environment,
+    write_bars,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +44,18 @@ def test_version() -> None:
 def test_help_lists_every_noun() -> None:
     finished = dataspine("--help")
     assert finished.returncode == 0
-    for noun in ("init", "run", "ingest", "sources", "records", "dlq", "account", "audit", "status", "doctor"):
+    for noun in (
+        "init",
+        "run",
+        "ingest",
+        "sources",
+        "records",
+        "dlq",
+        "account",
+        "audit",
+        "status",
+        "doctor",
+    ):
         assert f"\n  {noun} " in finished.stdout
 
 
@@ -145,7 +165,12 @@ def test_reads_start_without_what_is_slow(home: Path, arguments: tuple[str, ...]
         f"print(*[name for name in {slow!r} if name in sys.modules], file=sys.stderr)\nsys.exit(code)"
     )
     finished = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=TIMEOUT_S, check=True
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=TIMEOUT_S,
+        check=True,
     )
     assert finished.stderr.split() == []
 
@@ -157,6 +182,11 @@ def test_version_imports_nothing_of_ours_but_main() -> None:
         "print(*sorted(name for name in sys.modules if name.startswith(('dataspine.', 'typer'))))"
     )
     finished = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=TIMEOUT_S, check=True
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=TIMEOUT_S,
+        check=True,
     )
     assert finished.stdout.splitlines()[1].split() == ["dataspine.cli", "dataspine.cli.main"]

@@ -88,7 +88,9 @@ def test_fixtures_leave_a_workspace_with_its_own_configuration_alone(home: Path)
 
 def test_live_once_reads_every_source(home: Path, tmp_path: Path) -> None:
     log = tmp_path / "audit.jsonl"
-    found = document(dataspine("run", "--mode", "live", "--once", "--audit-log", log, "--json", home=home), code=1)
+    found = document(
+        dataspine("run", "--mode", "live", "--once", "--audit-log", log, "--json", home=home), code=1
+    )
     assert [(run["source"], run["inserted"], run["rejected"]) for run in found["runs"]] == [("bars", 1, 1)]
     assert found["empty_sources"] == ["quotes", "executions"]
     assert [json.loads(line)["event_type"] for line in log.read_text().splitlines()] == ["run_succeeded"]
@@ -104,13 +106,25 @@ def test_dry_run_names_objects_and_stores_nothing(home: Path) -> None:
     ]
     assert found["sources"][0]["schedule"] == "*/5 * * * 1-5"
     with sqlite3.connect(home / "dataspine.db") as connection:
-        assert connection.execute("SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM payloads)").fetchone() == (0, 0)
+        assert connection.execute(
+            "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM payloads)"
+        ).fetchone() == (0, 0)
     connection.close()
     assert not (home / "payloads").exists()
 
 
 def test_dry_run_of_a_backfill_counts_both_ends(home: Path) -> None:
-    arguments = ("run", "--mode", "backfill", "--start", "2026-01-05", "--end", "2026-01-07", "--dry-run", "--json")
+    arguments = (
+        "run",
+        "--mode",
+        "backfill",
+        "--start",
+        "2026-01-05",
+        "--end",
+        "2026-01-07",
+        "--dry-run",
+        "--json",
+    )
     assert document(dataspine(*arguments, home=home))["days"] == ["2026-01-05", "2026-01-06", "2026-01-07"]
 
 
@@ -131,7 +145,10 @@ def test_dry_run_says_which_source_cannot_be_read(home: Path) -> None:
         (("--mode", "live", "--once", "--schedule", "* * * * *"), "needs the engine"),
         (("--mode", "backfill", "--start", "2026-01-05", "--end", "2026-01-06"), "needs the engine"),
         (("--mode", "backfill", "--dry-run", "--start", "2026-01-05"), "--end must be a day"),
-        (("--mode", "backfill", "--dry-run", "--start", "2026-01-06", "--end", "2026-01-05"), "--start must not"),
+        (
+            ("--mode", "backfill", "--dry-run", "--start", "2026-01-06", "--end", "2026-01-05"),
+            "--start must not",
+        ),
         (("--mode", "live", "--dry-run", "--start", "2026-01-05"), "belong to a backfill"),
         (("--mode", "yesterday"), "--mode"),
         (("--fixtures", "nowhere"), "the fixtures have no configuration"),

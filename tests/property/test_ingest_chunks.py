@@ -46,7 +46,11 @@ def spine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spine]:
 
 
 def _outcome(
-    spine: Spine, before: Sequence[tuple[str, str]], after: Sequence[tuple[str, str]], chunk: int, **contract: Any
+    spine: Spine,
+    before: Sequence[tuple[str, str]],
+    after: Sequence[tuple[str, str]],
+    chunk: int,
+    **contract: Any,
 ) -> tuple[Any, ...]:
     """What a fresh source holds after `before`, `after` in chunks of this size, and `after` again."""
     profile = quote_profile(f"chunks_{next(_numbers)}", contract={**NO_BREAKER, **contract})
@@ -61,7 +65,9 @@ def _outcome(
     return once, stored_of(spine.workspace.database, profile.name), runs
 
 
-@given(before=payloads, after=payloads, chunk=st.integers(1, 9), conflict=st.sampled_from(["correct", "dead"]))
+@given(
+    before=payloads, after=payloads, chunk=st.integers(1, 9), conflict=st.sampled_from(["correct", "dead"])
+)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(before=[], after=[("AAA", A), ("BBB", A), ("AAA", A)], chunk=1, conflict="correct")
 @example(before=[], after=[("AAA", A), ("BBB", A), ("AAA", B)], chunk=1, conflict="correct")
@@ -80,7 +86,9 @@ def test_chunks_never_show(
 
 
 @pytest.mark.soak
-@given(before=payloads, after=payloads, chunk=st.integers(1, 9), conflict=st.sampled_from(["correct", "dead"]))
+@given(
+    before=payloads, after=payloads, chunk=st.integers(1, 9), conflict=st.sampled_from(["correct", "dead"])
+)
 @settings(max_examples=1_500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_chunks_never_show_in_many_payloads(
     spine: Spine, before: list[tuple[str, str]], after: list[tuple[str, str]], chunk: int, conflict: str

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RECORDS = 3_000
-QUICK_SEEDS, SOAK_SEEDS = (1, 2, 3, 4), tuple(range(5, 45))
+QUICK_SEEDS, SOAK_SEEDS = (1, 2, 3, 4), tuple(range(5, 29))
 STATEMENTS_PER_RECORD, SECONDS_PER_RECORD = 2.4, 0.0004
 """How long an ingest of `market_day` takes, about; one that ends before its kill is simply not disturbed."""
 

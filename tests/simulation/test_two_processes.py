@@ -87,7 +87,9 @@ def test_a_process_that_waited_judges_by_the_first_receipt(tmp_path: Path) -> No
     """The bytes came while it waited for the lock; a record too far in the future then stays refused."""
     file, home = tmp_path / "day.ndjson", tmp_path / "shared"
     just_in_time_s = NOW_US // 1_000_000 + 300
-    file.write_text(f'{{"symbol": "A", "timestamp": {just_in_time_s}, "price": "1", "volume": 1}}\n', encoding="ascii")
+    file.write_text(
+        f'{{"symbol": "A", "timestamp": {just_in_time_s}, "price": "1", "volume": 1}}\n', encoding="ascii"
+    )
     child = started("ingest", home, file, "day", NEVER)
     earlier = Spine(Workspace(home, HeldClock(NOW_US - 2_000_000)), Actor("tester", Channel.LIBRARY))
     with earlier.workspace as workspace:

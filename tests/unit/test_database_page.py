@@ -35,8 +35,8 @@ def test_no_meaning_is_left_over():
 
 
 def test_comment_is_taken_from_its_own_line():
-    sql = "CREATE TABLE t (\n  a INTEGER NOT NULL,  -- first\n  b TEXT,\n  c TEXT NOT NULL CHECK (c IN ('x-y')) -- last\n)"
-    assert column_meanings(sql) == {
+    columns = ("a INTEGER NOT NULL,  -- first", "b TEXT,", "c TEXT NOT NULL CHECK (c IN ('x-y')) -- last")
+    assert column_meanings("CREATE TABLE t (\n  " + "\n  ".join(columns) + "\n)") == {
         "a": ("INTEGER", False, "first"),
         "b": ("TEXT", True, ""),
         "c": ("TEXT", False, "last"),

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def _prices(spine: Spine) -> list[str]:
-    return [row[0] for row in spine.workspace.database.rows("SELECT price FROM market_data_view ORDER BY symbol")]
+    return [
+        row[0] for row in spine.workspace.database.rows("SELECT price FROM market_data_view ORDER BY symbol")
+    ]
 
 
 def test_a_correction_moves_the_old_version_to_the_revisions(tmp_path: Path) -> None:
@@ -92,4 +94,6 @@ def test_a_letter_of_newer_bytes_is_a_correction(tmp_path: Path) -> None:
 
 
 def _fields() -> dict[str, object]:
-    return {name: mapping.model_dump(exclude_defaults=True) for name, mapping in quote_profile().fields.items()}
+    return {
+        name: mapping.model_dump(exclude_defaults=True) for name, mapping in quote_profile().fields.items()
+    }

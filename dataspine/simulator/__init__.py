@@ -1,0 +1,1 @@
+"""Loopback vendors with a seeded market and planted faults: for tests, demonstrations and training."""
