@@ -26,6 +26,8 @@ TABLES: tuple[tuple[str, type[BaseModel]], ...] = (
     ("[sources.NAME.symbology]", source.Symbology),
     ("[sources.NAME.contract]", source.ContractLimits),
     ("[sources.NAME.http]", source.HttpSettings),
+    ("[sources.NAME.retry]", source.RetrySettings),
+    ("[sources.NAME.rate]", source.RateSettings),
 )
 
 CONFIG_HEAD = """\

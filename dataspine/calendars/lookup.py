@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -287,7 +287,7 @@ def _date_of(instant_us: int) -> date:
     return (_EPOCH + timedelta(microseconds=instant_us)).date()
 
 
-def _flaws(calendar: Calendar) -> Iterable[str]:
+def _flaws(calendar: Calendar) -> Iterator[str]:
     """What keeps the sessions from being a calendar."""
     sessions = calendar.sessions
     if not sessions:

@@ -1,4 +1,4 @@
-"""Unscheduled closures and hours that an operator lays over a calendar, and their times as the exchange's clock reads."""
+"""Closures and hours that an operator lays over a calendar, with times as the exchange's own clock shows them."""
 
 from __future__ import annotations
 

@@ -62,15 +62,20 @@ def wire_text(frame: pl.DataFrame, mapping: FieldMap, origin: Origin) -> pl.Seri
     if mapping.file is not None:
         return _repeat(_named_value(mapping.file, origin.file_values), frame.height)
     if mapping.envelope is not None:
-        return frame[ENVELOPE_PREFIX + mapping.envelope]
+        return _around(frame, ENVELOPE_PREFIX + mapping.envelope)
     if mapping.key:
-        return frame[KEY_COLUMN]
+        return _around(frame, KEY_COLUMN)
     if mapping.generate is not None:
         return origin.payload_sha256[:16] + "-" + (frame["position"] + origin.offset).cast(pl.String)
     if mapping.join is not None:
         return frame.select(pl.concat_str(list(mapping.join), separator=" ")).to_series()
     candidates = [_present(frame[path], mapping.absent) for path in mapping.wire_paths()]
     return candidates[0] if len(candidates) == 1 else pl.select(pl.coalesce(candidates)).to_series()
+
+
+def _around(frame: pl.DataFrame, name: str) -> pl.Series:
+    """A value that stands around the records; null where the document is of a shape that has none."""
+    return frame[name] if name in frame.columns else _repeat(None, frame.height)
 
 
 def _named_value(file: str, values: dict[str, str]) -> str | None:

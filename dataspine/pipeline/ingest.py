@@ -91,9 +91,14 @@ def recover(spine: Spine, source: str) -> list[int]:
     return lost
 
 
+OPERATION = frozenset({"schedule", "schedule_zone", "calendar", "catch_up", "retry", "rate", "take", "done_marker"})
+"""Keys of a profile that say when and how often, and never what a record becomes."""
+
+
 def profile_text(profile: SourceProfile) -> tuple[str, str]:
-    """A profile as canonical JSON, and its hash."""
-    text = json.dumps(profile.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"))
+    """What a profile makes of records, as canonical JSON, and its hash."""
+    table = profile.model_dump(mode="json", by_alias=True, exclude=set(OPERATION))
+    text = json.dumps(table, sort_keys=True, separators=(",", ":"))
     return text, sha256(text.encode()).hexdigest()
 
 
@@ -122,7 +127,7 @@ class _Attempt:
         except PayloadError as error:
             return self._refuse(self._payload_letter(error), RunCounts(1, rejected=1, reasons={error.code: 1}))
 
-    def _outcomes(self) -> Iterator[Outcome]:
+    def _outcomes(self) -> Generator[Outcome]:
         payload, chunk_records = self._payload, self._options.chunk_records
         with closing(self._spine.workspace.archive.open(payload.sha256)) as content:
             found = documents(content, object_name=payload.object_name, member_glob=self._profile.member)
@@ -145,23 +150,31 @@ class _Attempt:
 
     def _publish(self, outcomes: Generator[Outcome]) -> RunSummary:
         """Write every chunk; the last one closes the run in its own transaction."""
+        summary = None
         with closing(_ahead(outcomes)) as coming:
             for outcome, is_last in _with_last(coming):
-                with self._spine.workspace.database.transaction() as tx:
-                    publication = self._publication or self._start(tx)
-                    if outcome is not None:
-                        stored = publication.write(tx, outcome)
-                        publication.write_letters(tx, stored, now_us=self._spine.clock.now_us())
-                    if is_last and self._repeats is None:
-                        publication.check_repeats()
-                    if is_last:
-                        summary = self._finish(tx, publication)
-                # Only a committed run is remembered: a rolled-back transaction has no run to go on with.
-                self._publication = publication
-                if is_last:
-                    return self._announced(summary)
-                self._spine.clock.sleep_s(BREATH_S)
-        raise AssertionError("a payload has a last chunk")
+                if self._publication is not None:
+                    self._spine.clock.sleep_s(BREATH_S)
+                summary = self._commit(outcome, is_last=is_last)
+        if summary is None:
+            raise AssertionError("a payload has a last chunk")
+        return self._announced(summary)
+
+    def _commit(self, outcome: Outcome | None, *, is_last: bool) -> RunSummary | None:
+        """One chunk in one transaction; the run's account if it was the last."""
+        summary = None
+        with self._spine.workspace.database.transaction() as tx:
+            publication = self._publication or self._start(tx)
+            if outcome is not None:
+                stored = publication.write(tx, outcome)
+                publication.write_letters(tx, stored, now_us=self._spine.clock.now_us())
+            if is_last and self._repeats is None:
+                publication.check_repeats()
+            if is_last:
+                summary = self._finish(tx, publication)
+        # Only a committed run is remembered: a rolled-back transaction has no run to go on with.
+        self._publication = publication
+        return summary
 
     def _start(self, tx: Connection) -> Publication:
         source_id, payload_id = self._registered(tx)

@@ -203,7 +203,7 @@ def conflict_refusals(rows: pl.DataFrame, profile: SourceProfile) -> pl.DataFram
 
 def _without_skipped(chunk: RawChunk, profile: SourceProfile) -> tuple[pl.DataFrame, dict[str, int]]:
     """Rows that are records, and how many others the profile's `skip_when` named."""
-    frame, skipped = chunk.frame, {}
+    frame, skipped = chunk.frame, dict[str, int]()
     for path, values in profile.skip_when.items():
         is_other = frame[path].is_in(list(values)).fill_null(False)
         if is_other.any():

@@ -172,6 +172,36 @@ class HttpSettings(Settings):
     """More pages than this are refused."""
 
 
+class RetrySettings(Settings):
+    """How a failed attempt is tried again."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=50)] = 5
+    """Attempts in all; the slice is given up after the last."""
+    base_delay_s: Annotated[float, Field(gt=0)] = 1.0
+    """Wait before the second attempt; each further wait doubles, with jitter."""
+    max_delay_s: Annotated[float, Field(gt=0)] = 120.0
+    """No wait is longer, but for a vendor's own Retry-After (at most 15 minutes)."""
+    budget_s: Annotated[float, Field(gt=0)] = 900.0
+    """Seconds from the first attempt after which no other is made."""
+    degraded_after: Annotated[int, Field(ge=1)] = 3
+    """Failures in a row that make the source `degraded`."""
+    failed_after: Annotated[int, Field(ge=1)] = 10
+    """Failures in a row that make it `failed`: attempts then wait for the circuit."""
+    circuit_s: Annotated[float, Field(gt=0)] = 300.0
+    """How long a failed source is left alone before one attempt is let through."""
+
+
+class RateSettings(Settings):
+    """How many requests a vendor takes; shared by every source that names the vendor."""
+
+    vendor: str | None = None
+    """Name of the bucket; by default the source's own name."""
+    per_minute: Annotated[float, Field(gt=0)] = 600.0
+    """Requests a minute in the long run."""
+    burst: Annotated[int, Field(ge=1)] = 10
+    """Requests that may go at once."""
+
+
 class SourceProfile(Settings):
     """One source, whole. `name` is the key of its TOML table."""
 
@@ -186,8 +216,25 @@ class SourceProfile(Settings):
     """Where an HTTP source is read; not beside `path`."""
     http: HttpSettings = HttpSettings()
     """How the URL is read."""
+    symbols: tuple[str, ...] = ()
+    """Symbols to ask for: fill `{symbol}` or `{symbols}` (comma-separated) in `url`."""
     schedule: str | None = None
-    """When it is due."""
+    """When it is due: cron (`*/5 9-16 * * 1-5`), or session offsets (`open+5m`, `close+20m`, `every 15m in session`)."""
+    schedule_zone: str = "UTC"
+    """IANA zone of a cron schedule."""
+    calendar: str | None = None
+    """Exchange calendar of session offsets and backfills, e.g. `XNYS`; none means UTC days."""
+    catch_up: Literal["skip", "latest", "all"] = "latest"
+    """What becomes of fires that were missed while no engine ran."""
+    take: Literal["whole", "complete", "grow"] = "whole"
+    """`whole`: every matching file each time; `complete`: each file once, when complete; `grow`: a file that is
+    appended to is read on from where it was left."""
+    done_marker: str | None = None
+    """For `complete`: a suffix such as `.done` whose file beside says so; else the size must stand still."""
+    retry: RetrySettings = RetrySettings()
+    """How failed attempts are tried again."""
+    rate: RateSettings = RateSettings()
+    """How many requests the vendor takes."""
     format: Literal["csv", "json", "ndjson"]
     """What the text is; `.gz` and `.zip` are recognised by their bytes."""
     encoding: Literal["utf-8", "utf-16", "latin-1", "cp1252"] = "utf-8"

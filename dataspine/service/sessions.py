@@ -153,6 +153,7 @@ def export_files(differences: Sequence[CalendarDifference], directory: Path) -> 
     """Write the generated calendars as files, in the form that is shipped with the package."""
     from dataspine.calendars.session_text import text_from_calendar
 
+    directory.mkdir(parents=True, exist_ok=True)
     paths = []
     for difference in differences:
         path = directory / file_name(difference.new.name)
@@ -246,7 +247,8 @@ def _reason(reason: str) -> str:
 
     Raises: RequestError if nothing is left.
     """
-    text = reason.strip()
+    # A byte on the command line that is no UTF-8 comes as a lone surrogate, which no table can hold.
+    text = reason.strip().encode("utf-8", "backslashreplace").decode()
     if not text:
         raise RequestError("a reason is needed", cure="Say why in a few words: --reason TEXT")
     return text

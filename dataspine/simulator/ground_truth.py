@@ -33,7 +33,7 @@ class GroundTruth:
         self._path = path
         self._clock = clock
         self._lock = threading.Lock()
-        self._numbers = {id(fault): number for number, fault in enumerate(schedule.faults, start=1)}
+        self._schedule = schedule
         for number, fault in enumerate(schedule.faults, start=1):
             self._write(
                 {
@@ -53,7 +53,7 @@ class GroundTruth:
             self._write(
                 {
                     "event": "played",
-                    "fault": self._numbers[id(each.fault)],
+                    "fault": self._schedule.faults.index(each.fault) + 1,
                     "name": str(each.fault.name),
                     "vendor": str(each.vendor),
                     "simulated_at": iso_from_us(simulated_us),

@@ -16,8 +16,16 @@ PURE = (
     "dataspine.reconciliation.diff",
     "dataspine.audit.chain",
     "dataspine.adapters.charset",
+    "dataspine.adapters.csv_layout",
+    "dataspine.adapters.csv_lines",
     "dataspine.adapters.csv_records",
+    "dataspine.adapters.csv_segment",
+    "dataspine.adapters.json_columns",
+    "dataspine.adapters.json_document",
+    "dataspine.adapters.json_exact",
+    "dataspine.adapters.json_plan",
     "dataspine.adapters.json_records",
+    "dataspine.adapters.json_scan",
 )
 
 IMPURE = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-REPEATS = 11
+REPEATS = 5
 
 
 def version(given: Path, home: Path) -> Callable[[], dict[str, Any]]:

@@ -30,7 +30,9 @@ def quotes(file: Path, home: Path) -> Callable[[], dict[str, Any]]:
     import dlt
 
     destination = dlt.destinations.sqlalchemy(f"sqlite:///{home / 'dlt.db'}")
-    pipeline = dlt.pipeline("bench", destination=destination, dataset_name="main", pipelines_dir=str(home / "state"))
+    pipeline = dlt.pipeline(
+        "bench", destination=destination, dataset_name="main", pipelines_dir=str(home / "state")
+    )
 
     def work() -> dict[str, Any]:
         with file.open("rb") as content:

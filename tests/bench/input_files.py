@@ -57,13 +57,24 @@ def polls(rows: int, path: Path) -> None:
         _write(path / f"poll_{number:04}.json", POLL_RECORDS, lines, between=(",", "[", "]"))
 
 
-INPUTS: dict[str, tuple[str, Callable[[int, Path], None]]] = {
-    "quotes": (".json", quotes),
-    "full_quotes": (".json", full_quotes),
-    "executions": (".csv", executions),
-    "polls": ("", polls),
+WRITERS: dict[str, Callable[[int, Path], None]] = {
+    "quotes": quotes,
+    "full_quotes": full_quotes,
+    "executions": executions,
+    "polls": polls,
 }
-"""Name to the end of its file's name and what writes it."""
+
+
+def make(path: Path, home: Path) -> Callable[[], dict[str, Any]]:
+    """What the path's name asks for: `quotes-1000.json` is a thousand quotes."""
+    del home
+    kind, _, rows = path.stem.partition("-")
+
+    def work() -> dict[str, Any]:
+        WRITERS[kind](int(rows), path)
+        return {}
+
+    return work
 
 
 def _write(path: Path, rows: int, lines: Iterator[str], *, between: tuple[str, str, str]) -> None:
@@ -121,7 +132,11 @@ def _executions() -> Iterator[str]:
     number = 0
     while True:
         at = opened_at + timedelta(microseconds=number * STEP_MS * 1000 + rng.randrange(1000))
-        side, quantity, symbol = ("BUY", "SELL")[number & 1], rng.randrange(1, 2_000), names[rng.randrange(SYMBOLS)]
+        side, quantity, symbol = (
+            ("BUY", "SELL")[number & 1],
+            rng.randrange(1, 2_000),
+            names[rng.randrange(SYMBOLS)],
+        )
         price = f"{rng.randrange(500, 50_000) / 100:.2f}"
         if number % BAD_EVERY == _FIRST_BAD:
             kind = number // BAD_EVERY % 4
@@ -138,23 +153,7 @@ def _executions() -> Iterator[str]:
 
 def _quote_parts() -> list[str]:
     """The JSON of a whole quote, cut at the places that move."""
-    quote: dict[str, Any] = {
-        **{"symbol": "@symbol", "companyName": "Example Holdings Inc. - Class A", "primaryExchange": "NASDAQ"},
-        **{"calculationPrice": "tops", "open": "@price", "openTime": OPEN_MS + 371, "openSource": "official"},
-        **{"close": None, "closeTime": None, "closeSource": "official", "high": "@price", "highTime": None},
-        **{"highSource": "15 minute delayed price", "low": "@price", "lowTime": None, "lowSource": None},
-        **{"latestPrice": "@price", "latestSource": "IEX real time price", "latestTime": "January 5, 2026"},
-        **{"latestUpdate": "@time", "latestVolume": "@volume", "iexRealtimePrice": "@price"},
-        **{"iexRealtimeSize": 100, "iexLastUpdated": "@time", "delayedPrice": 187.25, "delayedPriceTime": "@time"},
-        **{"oddLotDelayedPrice": 187.24, "oddLotDelayedPriceTime": OPEN_MS, "extendedPrice": None},
-        **{"extendedChange": None, "extendedChangePercent": None, "extendedPriceTime": None},
-        **{"previousClose": 186.5, "previousVolume": 51_234_567, "change": 0.75, "changePercent": 0.00402},
-        **{"volume": "@volume", "iexMarketPercent": 0.0173, "iexVolume": 88_123, "avgTotalVolume": 49_876_543},
-        **{"iexBidPrice": 187.21, "iexBidSize": 100, "iexAskPrice": 187.28, "iexAskSize": 200, "iexOpen": None},
-        **{"iexOpenTime": None, "iexClose": None, "iexCloseTime": None, "marketCap": 2_876_543_210_000},
-        **{"peRatio": 28.73, "week52High": 221.4, "week52Low": 129.04, "ytdChange": -0.0181332},
-        **{"lastTradeTime": "@time", "currency": "USD", "isUSMarketOpen": True},
-    }
+    quote = json.loads(Path(__file__).with_name("full_quote.json").read_text(encoding="utf-8"))
     text = json.dumps(quote, separators=(",", ":"))
     for mark in ("@symbol", "@price", "@time", "@volume"):
         text = text.replace(f'"{mark}"', f"\0{mark}\0")

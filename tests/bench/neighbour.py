@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PAUSE_S = 0.01
 """Between two writes."""
-WRITES_ALONE = 200
+WRITES_ALONE = 100
 
 
 def alone(file: Path, home: Path) -> Callable[[], dict[str, Any]]:
@@ -51,7 +51,11 @@ def beside_ingest(file: Path, home: Path) -> Callable[[], dict[str, Any]]:
             while ingest.poll() is None:
                 waits.append(_write(spine))
             done = json.loads(ingest.stdout.read())
-        return {**_summary(waits), "ingest_rows_per_s": done["rows_per_s"], "rows_stored": done["rows_stored"]}
+        return {
+            **_summary(waits),
+            "ingest_rows_per_s": done["rows_per_s"],
+            "rows_stored": done["rows_stored"],
+        }
 
     return work
 

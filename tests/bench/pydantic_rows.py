@@ -17,7 +17,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from dataspine.schemas.market_data import MarketData
 from tests.bench.bare import MARKET_ROW, open_store
 
-REFUSED_TABLE = "CREATE TABLE refused (position INTEGER PRIMARY KEY, raw TEXT NOT NULL, reasons TEXT NOT NULL)"
+REFUSED_TABLE = (
+    "CREATE TABLE refused (position INTEGER PRIMARY KEY, raw TEXT NOT NULL, reasons TEXT NOT NULL)"
+)
 LATEST_AT = datetime.now(UTC) + timedelta(minutes=5)
 
 

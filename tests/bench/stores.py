@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dataspine.audit import writer
 from dataspine.schemas.audit_event import EventType, NewEvent
+from tests.bench import input_files
 from tests.bench.input_files import OPEN_MS, SYMBOLS
 from tests.bench.product import desk_at, quotes
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from dataspine.pipeline.spine import Spine
 
 EVENTS_AT_ONCE = 50_000
+SEED_ROWS = 10_000
+"""Quotes of the real ingest, which meets every symbol."""
 _ROWS = """
 INSERT INTO market_data (source_id, symbol_id, timestamp_us, interval_s, price, volume, volume_kind, run_id, position)
 WITH RECURSIVE
@@ -26,23 +29,25 @@ FROM symbol CROSS JOIN step
 """
 
 
-def large_store(file: Path, home: Path) -> Callable[[], dict[str, Any]]:
-    """A store of as many market rows as the number that `file` holds: one real ingest, the rest by one statement."""
-    rows = int(file.read_text(encoding="ascii"))
-    ingest = quotes(file.with_name("seed.json"), home)
+def large_store(path: Path, home: Path) -> Callable[[], dict[str, Any]]:
+    """As many market rows as the path's name says, `store-1000`: one real ingest, the rest by one statement."""
+    rows, seed = _number_in(path), home / "seed.json"
+    home.mkdir(parents=True)
+    input_files.quotes(SEED_ROWS, seed)
+    ingest = quotes(seed, path)
 
     def work() -> dict[str, Any]:
         ingest()
-        with desk_at(home).acting() as spine:
+        with desk_at(path).acting() as spine:
             return {"rows_made": _fill(spine, rows)}
 
     return work
 
 
-def audit_log(file: Path, home: Path) -> Callable[[], dict[str, Any]]:
-    """A log of as many events as the number that `file` holds, sealed and anchored as any other."""
-    events = int(file.read_text(encoding="ascii"))
-    desk = desk_at(home)
+def audit_log(path: Path, home: Path) -> Callable[[], dict[str, Any]]:
+    """As many events as the path's name says, `audit-1000`, sealed and anchored as any other."""
+    del home
+    events, desk = _number_in(path), desk_at(path)
 
     def work() -> dict[str, Any]:
         with desk.acting() as spine:
@@ -51,6 +56,10 @@ def audit_log(file: Path, home: Path) -> Callable[[], dict[str, Any]]:
         return {"events": events}
 
     return work
+
+
+def _number_in(path: Path) -> int:
+    return int(path.name.rpartition("-")[2])
 
 
 def _fill(spine: Spine, rows: int) -> int:
@@ -69,7 +78,8 @@ def _fill(spine: Spine, rows: int) -> int:
 def _append(spine: Spine, numbers: range) -> None:
     metadata = {"source": "quotes", "rows_read": 100, "inserted": 99, "rejected": 1}
     events = [
-        NewEvent(EventType.RUN_SUCCEEDED, "run", str(number), "running", "succeeded", metadata) for number in numbers
+        NewEvent(EventType.RUN_SUCCEEDED, "run", str(number), "running", "succeeded", metadata)
+        for number in numbers
     ]
     with spine.workspace.database.transaction() as tx:
         writer.append_many(tx, events, actor=spine.actor, at_us=spine.clock.now_us())

@@ -58,7 +58,7 @@ CREATE TABLE runs (
   owner         TEXT    NOT NULL,               -- process that runs it: host:pid:start
   rows_read     INTEGER NOT NULL DEFAULT 0,     -- records in the payload
   inserted      INTEGER NOT NULL DEFAULT 0,     -- new keys
-  unchanged     INTEGER NOT NULL DEFAULT 0,     -- known keys, same values
+  unchanged     INTEGER NOT NULL DEFAULT 0,     -- known keys, same values or restated by a payload received later
   corrected     INTEGER NOT NULL DEFAULT 0,     -- known keys, other values; old version in revisions
   rejected      INTEGER NOT NULL DEFAULT 0,     -- records in dead letters
   duplicate     INTEGER NOT NULL DEFAULT 0,     -- identical repeats within this payload
@@ -74,6 +74,15 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_source ON runs (source_id, run_id);
 CREATE INDEX runs_by_payload ON runs (payload_id, run_id);
 CREATE INDEX runs_open ON runs (run_id) WHERE state = 'running';
+
+CREATE TRIGGER runs_stay_closed BEFORE UPDATE OF state ON runs WHEN OLD.state <> 'running'
+BEGIN
+  SELECT RAISE(ABORT, 'a run that has ended stays as it ended');
+END;
+CREATE TRIGGER runs_keep BEFORE DELETE ON runs
+BEGIN
+  SELECT RAISE(ABORT, 'a run is never deleted');
+END;
 
 CREATE TABLE market_data (
   source_id     INTEGER NOT NULL,
@@ -232,13 +241,26 @@ BEGIN
 END;
 -- A letter of a run that never finished may go; any other stays for ever, and its bytes never change.
 CREATE TRIGGER dead_letters_keep BEFORE DELETE ON dead_letters
-WHEN (SELECT state FROM runs WHERE run_id = OLD.run_id) <> 'running'
+WHEN (SELECT state FROM runs WHERE run_id = OLD.run_id) IS NOT 'running'
 BEGIN
   SELECT RAISE(ABORT, 'a dead letter is never deleted; discard is a mark');
 END;
-CREATE TRIGGER dead_letters_raw BEFORE UPDATE OF raw, raw_sha256, payload_id, position ON dead_letters
+CREATE TRIGGER dead_letters_raw BEFORE UPDATE OF letter_id, source_id, payload_id, run_id, scope, position, records, raw,
+  raw_sha256, context_json, created_at_us ON dead_letters
 BEGIN
-  SELECT RAISE(ABORT, 'the bytes of a dead letter never change');
+  SELECT RAISE(ABORT, 'the bytes of a dead letter and where they came from never change');
+END;
+-- INSERT OR REPLACE deletes without asking a DELETE trigger, so these guard against it.
+CREATE TRIGGER dead_letters_number BEFORE INSERT ON dead_letters
+WHEN EXISTS (SELECT 1 FROM dead_letters WHERE letter_id = NEW.letter_id)
+BEGIN
+  SELECT RAISE(ABORT, 'a dead letter is never replaced');
+END;
+CREATE TRIGGER dead_letters_once BEFORE INSERT ON dead_letters
+WHEN EXISTS (SELECT 1 FROM dead_letters
+              WHERE payload_id = NEW.payload_id AND scope = NEW.scope AND position = NEW.position)
+BEGIN
+  SELECT RAISE(IGNORE);
 END;
 
 CREATE TABLE audit_events (
@@ -258,6 +280,11 @@ CREATE TABLE audit_events (
 CREATE INDEX audit_events_by_entity ON audit_events (entity_type, entity_id, sequence);
 CREATE INDEX audit_events_by_type ON audit_events (event_type, sequence);
 
+CREATE TRIGGER audit_events_no_replace BEFORE INSERT ON audit_events
+WHEN EXISTS (SELECT 1 FROM audit_events WHERE sequence = NEW.sequence)
+BEGIN
+  SELECT RAISE(ABORT, 'audit events are append-only');
+END;
 CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events
 BEGIN
   SELECT RAISE(ABORT, 'audit events are append-only');

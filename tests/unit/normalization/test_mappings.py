@@ -16,7 +16,7 @@ from dataspine.normalization.mappings import (
     instant_from_epoch,
 )
 from dataspine.schemas.market_data import MarketData
-from dataspine.schemas.presets import load_presets
+from dataspine.presets import load_presets
 from dataspine.schemas.trade_data import TradeData
 
 
