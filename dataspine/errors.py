@@ -4,6 +4,7 @@ DataspineError                what, found, where, cure; exit code; transient or 
 ├── ConfigError               exit 2  a file, key or environment value is wrong
 ├── RequestError              exit 2  the operator asked for something that cannot be
 ├── BusyError                 exit 3  a lock or a competing change; try again (transient)
+│   └── LeaseLost                     another engine took over; nothing more may be written
 ├── SourceError               exit 4  a vendor could not be read
 │   ├── SourceUnavailable             time-out, refused connection, 5xx (transient)
 │   ├── SourceRefused                 4xx, missing file, forbidden redirect (permanent)
@@ -58,6 +59,10 @@ class BusyError(DataspineError):
 
     exit_code = 3
     transient = True
+
+
+class LeaseLost(BusyError):
+    """Another engine has taken over, so this one may write nothing more."""
 
 
 class SourceError(DataspineError):

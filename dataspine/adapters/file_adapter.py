@@ -21,6 +21,7 @@ from dataspine.schemas.source import Kind, SourceProfile, Symbology
 
 _FORMATS = {".csv": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 _NAMELESS = "payload"
+_LOOKED_AT_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ class FileAdapter(BaseAdapter):
         name = next(
             (document.name for document in documents(BytesIO(file.content), object_name=file.name)), ""
         )
-        declared = _FORMATS.get(Path(name).suffix.lower())
+        is_array = file.content[:_LOOKED_AT_BYTES].lstrip().startswith(b"[")
+        declared = _FORMATS.get(Path(name).suffix.lower()) or ("json" if is_array else None)
         profiles = {
             preset: self._as_profile(table, declared or table["format"]) for preset, table in presets.items()
         }

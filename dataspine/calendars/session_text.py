@@ -11,10 +11,10 @@ import json
 import string
 from collections.abc import Iterator
 from datetime import date
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
-from dataspine.calendars.lookup import US_PER_MINUTE, Calendar, Session, midnight_us
+from dataspine.calendars.lookup import US_PER_DAY, US_PER_MINUTE, Calendar, Session, midnight_us
 
 FORMAT = 1
 _DIGITS = string.digits + string.ascii_lowercase
@@ -100,17 +100,10 @@ def _run_of(sessions: list[Session]) -> list[Any]:
 def _sessions_of(run: list[Any]) -> Iterator[Session]:
     day_text, minutes, length, gaps = run
     opens, *breaks, closes = [minute * US_PER_MINUTE for minute in minutes]
-    ordinal = date.fromisoformat(day_text).toordinal()
-    for gap in ("0", *gaps):
-        ordinal += int(gap, 36)
-        day = date.fromordinal(ordinal)
-        start_us = midnight_us(day)
-        break_start_us, break_end_us = [start_us + edge for edge in breaks] or (None, None)
-        yield Session(
-            day,
-            start_us + opens,
-            start_us + closes,
-            break_start_us,
-            break_end_us,
-            is_half_day=length == _HALF,
-        )
+    first = date.fromisoformat(day_text)
+    is_half_day = length == _HALF
+    for days in accumulate((int(gap, 36) for gap in gaps), initial=0):
+        start_us = midnight_us(first) + days * US_PER_DAY
+        break_start_us, break_end_us = [start_us + edge for edge in breaks] if breaks else (None, None)
+        day = date.fromordinal(first.toordinal() + days)
+        yield Session(day, start_us + opens, start_us + closes, break_start_us, break_end_us, is_half_day)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,13 +14,17 @@ from dataspine.cli.output import JsonOption, count, emit, narrate, say, table
 from dataspine.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from dataspine.pipeline.redrive import Verdict
     from dataspine.schemas.dead_letter import DeadLetter
     from dataspine.service.letters import Selection
 
-IdsArgument = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Numbers of letters.")]
+LAST_ID = 2**63 - 1
+IdsArgument = Annotated[
+    list[int] | None, typer.Argument(metavar="[ID]...", min=1, max=LAST_ID, help="Numbers of letters.")
+]
+IdArgument = Annotated[int, typer.Argument(metavar="ID", min=1, max=LAST_ID, help="Number of a letter.")]
 ReasonFilter = Annotated[
     str | None, typer.Option("--code", help="Only letters whose first reason is this code.")
 ]
@@ -50,7 +55,9 @@ def list_letters(
     source: SourceFilter = None,
     state: StateFilter = None,
     fingerprint: KindFilter = None,
-    after: Annotated[int, typer.Option("--after", help="Only letters with a higher number.")] = 0,
+    after: Annotated[
+        int, typer.Option("--after", min=0, max=LAST_ID, help="Only letters with a higher number.")
+    ] = 0,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 100,
     grouped: Annotated[bool, typer.Option("--groups", help="One line a source and kind of reason.")] = False,
     as_json: JsonOption = False,
@@ -72,7 +79,7 @@ def list_letters(
 @app.command()
 def show(
     context: typer.Context,
-    letter_id: int,
+    letter_id: IdArgument,
     raw: Annotated[bool, typer.Option("--raw", help="Write the original bytes and nothing else.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -90,7 +97,7 @@ def show(
 @app.command()
 def edit(
     context: typer.Context,
-    letter_id: int,
+    letter_id: IdArgument,
     file: Annotated[
         Path | None,
         typer.Option("--file", help="File with the bytes to try; - for standard input. Default: $EDITOR."),
@@ -102,6 +109,7 @@ def edit(
 
     desk = desk_of(context)
     letter = letters.show(desk, letter_id)
+    letters.require_editable(letter)
     replacement = _replacement(letter, file)
     if replacement == letter.bytes_to_try:
         narrate("Nothing was changed.")
@@ -189,11 +197,11 @@ def export(
     from dataspine.service import letters
 
     chosen = letters.selected(desk_of(context), _selection(ids, code, source, fingerprint, state))
-    try:
+    if out.exists():
+        raise RequestError("the directory exists already", found=out, cure="Name a new one")
+    with _named_file(out):
         out.mkdir(mode=0o700, parents=True)
-    except FileExistsError as error:
-        raise RequestError("the directory exists already", found=out, cure="Name a new one") from error
-    with (out / "letters.jsonl").open("w", encoding="ascii", newline="\n") as index:
+    with _named_file(out), (out / "letters.jsonl").open("w", encoding="ascii", newline="\n") as index:
         for letter in chosen:
             index.write(json_text(_whole_document(letter), indent=None) + "\n")
             (out / f"{letter.letter_id}.raw").write_bytes(letter.raw)
@@ -224,12 +232,32 @@ def _selection(
 
 
 def _replacement(letter: DeadLetter, file: Path | None) -> bytes:
-    if file is None:
-        import click
+    if file is not None:
+        with _named_file(file):
+            return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    import click
 
-        edited = click.edit(letter.bytes_to_try.decode("utf-8", "replace"))
-        return letter.bytes_to_try if edited is None else edited.rstrip("\n").encode()
-    return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    encoding = letter.context.get("encoding", "utf-8")
+    try:
+        text = letter.bytes_to_try.decode(encoding)
+        edited = click.edit(text)
+        return letter.bytes_to_try if edited is None else edited.rstrip("\n").encode(encoding)
+    except UnicodeError as error:
+        number = letter.letter_id
+        raise RequestError(
+            f"an editor needs text in {encoding}",
+            found=error.reason if isinstance(error, UnicodeDecodeError | UnicodeEncodeError) else str(error),
+            cure=f"`dlq show {number} --raw > FILE`, change the bytes, `dlq edit {number} --file FILE`",
+        ) from error
+
+
+@contextmanager
+def _named_file(path: Path) -> Iterator[None]:
+    """Say which of the operator's files failed, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise RequestError(f"the file cannot be used ({error.strerror})", where=str(path)) from error
 
 
 def _document(letter: DeadLetter) -> dict[str, object]:

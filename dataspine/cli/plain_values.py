@@ -48,15 +48,15 @@ class PlainValue:
     def _one(self, value: Any) -> Any:
         read: Callable[[Any], Any] = _truth if self.kind is bool else self.kind
         try:
-            found = value if isinstance(value, self.kind) else read(value)
+            found: Any = value if isinstance(value, self.kind) else read(value)
         except ValueError as error:
             raise ValueError(f"{value!r} is not {self._expected()}.") from error
-        is_outside = (self.low is not None and found < self.low) or (
-            self.high is not None and found > self.high
-        )
-        if is_outside:
+        if not self._is_inside(found):
             raise ValueError(f"{found} is not in the range {_range(self.low, self.high)}.")
         return found
+
+    def _is_inside(self, found: Any) -> bool:
+        return (self.low is None or found >= self.low) and (self.high is None or found <= self.high)
 
     def _expected(self) -> str:
         if issubclass(self.kind, Enum):
@@ -68,7 +68,9 @@ def read_plainly(params: Iterable[Any]) -> None:
     """Give a command's parameters of plain types our reader; a parameter of another type keeps Typer's."""
     for param in params:
         descriptor = getattr(param, "type_descriptor", None)
-        kind = None if descriptor is None else _plain_kind(descriptor.annotation)
+        if descriptor is None:
+            continue
+        kind = _plain_kind(descriptor.annotation)
         if kind is not None:
             given = descriptor.parameter_info
             param._runtime_param = PlainValue(kind, given.min, given.max)  # noqa: SLF001 - Typer's only place for it

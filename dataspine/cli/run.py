@@ -79,22 +79,31 @@ def run(
             mode=mode, once=once, dry_run=dry_run, schedule=schedule, start=start, end=end
         )
         _run_fixtures(desk, fixtures, audit_log=audit_log, as_json=as_json)
-        return
-    mode = mode or Mode.LIVE
-    if mode is Mode.LIVE and (start or end):
-        raise RequestError("--start and --end belong to a backfill", cure="Add --mode backfill")
-    if dry_run:
-        _print_plan(desk, mode, schedule=schedule, start=start, end=end, as_json=as_json)
-    elif mode is Mode.BACKFILL:
+    elif dry_run:
+        _print_plan(desk, mode or Mode.LIVE, schedule=schedule, start=start, end=end, as_json=as_json)
+    else:
+        _require_one_round(mode, once=once, schedule=schedule, start=start, end=end)
+        _run_once(desk, audit_log=audit_log, as_json=as_json)
+
+
+def _require_one_round(
+    mode: Mode | None, *, once: bool, schedule: str | None, start: str | None, end: str | None
+) -> None:
+    """Refuse what only an engine could do, rather than do something else."""
+    if mode is Mode.BACKFILL:
         raise RequestError(
             "running a backfill needs the engine, which is not part of this version", cure="Use --dry-run"
         )
-    elif not once or schedule:
+    _refuse_days(start, end)
+    if not once or schedule:
         raise RequestError(
             "running on a schedule needs the engine, which is not part of this version", cure=NO_ENGINE_CURE
         )
-    else:
-        _run_once(desk, audit_log=audit_log, as_json=as_json)
+
+
+def _refuse_days(start: str | None, end: str | None) -> None:
+    if start or end:
+        raise RequestError("--start and --end belong to a backfill", cure="Add --mode backfill")
 
 
 def _run_once(desk: Desk, *, audit_log: Path | None, as_json: bool) -> None:
@@ -166,7 +175,11 @@ def _print_plan(
 ) -> None:
     from dataspine.service.run_plan import days_between, plan_run
 
-    days = days_between(start, end) if mode is Mode.BACKFILL else []
+    days = []
+    if mode is Mode.BACKFILL:
+        days = days_between(start, end)
+    else:
+        _refuse_days(start, end)
     plan = plan_run(desk, schedule=schedule)
     document = {
         "mode": str(mode),

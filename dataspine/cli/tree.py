@@ -26,6 +26,7 @@ NOUNS = {
     "sessions": "sessions",
     "status": "status",
     "doctor": "doctor",
+    "simulate": "simulate",
 }
 """Command to its file in this package, in the order of `--help`."""
 HELP_OPTIONS = ["-h", "--help"]

@@ -9,24 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from dataspine.adapters.container import documents
-from dataspine.adapters.file_name import values_from_name
-from dataspine.adapters.records import read_record
 from dataspine.errors import BusyError, PayloadError
-from dataspine.normalization.coerce import Origin
-from dataspine.pipeline.canonical import CANONICAL, key_columns
+from dataspine.pipeline.canonical import key_columns
 from dataspine.pipeline.ingest import IngestOptions, ingest_locked, profile_text, recover
 from dataspine.pipeline.publish import Publication
-from dataspine.pipeline.refusal import encoded_reasons
+from dataspine.pipeline.rejudge import judge_letters
 from dataspine.pipeline.spine import code_version, owner
-from dataspine.pipeline.stages import Outcome, judge_chunk, process_chunks, settled
+from dataspine.pipeline.stages import Outcome, process_chunks
 from dataspine.schemas.audit_event import EventType, NewEvent
-from dataspine.schemas.codes import Code, Violation
+from dataspine.schemas.codes import Violation
 from dataspine.schemas.dead_letter import DeadLetter, LetterState, Scope
 from dataspine.schemas.run import RunStart, RunState
 from dataspine.store import dead_letters, payloads, runs, sources
@@ -133,49 +128,6 @@ def _rehearse_whole(spine: Spine, profile: SourceProfile, letter: DeadLetter) ->
     return Verdict(letter.letter_id, passes=True)
 
 
-def _judged(letters: Sequence[DeadLetter], profile: SourceProfile, payload: Payload) -> Outcome:
-    """Records of letters through the heart, each by itself, then their keys among each other."""
-    outcomes = [_judge_one(letter, profile, payload) for letter in letters]
-    merged = Outcome(
-        pl.concat([outcome.accepted for outcome in outcomes]),
-        pl.concat([outcome.rejected for outcome in outcomes]),
-        records=len(letters),
-        duplicate=0,
-    )
-    return settled(merged, profile)
-
-
-def _judge_one(letter: DeadLetter, profile: SourceProfile, payload: Payload) -> Outcome:
-    context = letter.context
-    try:
-        values = values_from_name(profile.file_name, context.get("name", "")) if profile.file_name else {}
-        record = letter.bytes_to_try.decode(context.get("encoding", "utf-8"), "surrogateescape")
-        chunk = read_record(record.encode("utf-8", "surrogateescape"), profile, context)
-    except (PayloadError, UnicodeError) as error:
-        code = error.code if isinstance(error, PayloadError) else str(Code.ENCODING)
-        return _refused(letter.position, Violation(code, "", str(error)), profile)
-    origin = Origin(payload.sha256, values, offset=letter.position - 1)
-    outcome = judge_chunk(chunk, profile, origin=origin, received_at_us=payload.received_at_us)
-    if outcome.skipped:
-        rule = ", ".join(outcome.skipped)
-        reason = Violation(Code.VALUE, "", f"the profile skips such a record ({rule}); discard the letter")
-        return _refused(letter.position, reason, profile)
-    if outcome.accepted.height + outcome.rejected.height != 1:
-        reason = Violation(Code.JSON_SHAPE, "", f"expected one record, found {chunk.records}")
-        return _refused(letter.position, reason, profile)
-    here = pl.lit(letter.position, pl.Int64).alias("position")
-    return replace(
-        outcome, accepted=outcome.accepted.with_columns(here), rejected=outcome.rejected.with_columns(here)
-    )
-
-
-def _refused(position: int, reason: Violation, profile: SourceProfile) -> Outcome:
-    reasons = pl.DataFrame(
-        {"position": [position], "code": [str(reason.code)], "field": [reason.field], "message": [reason.message]}
-    )
-    return Outcome(CANONICAL[profile.kind].empty(), encoded_reasons(reasons), records=1, duplicate=0)
-
-
 def _verdicts(
     letters: Sequence[DeadLetter], outcome: Outcome, profile: SourceProfile, *, run_id: int | None = None
 ) -> list[Verdict]:
@@ -196,15 +148,17 @@ def _verdicts(
                 Verdict(
                     letter.letter_id,
                     passes=False,
-                    reasons=tuple(Violation(item["code"], item["field"], item["message"]) for item in reasons),
+                    reasons=tuple(
+                        Violation(item["code"], item["field"], item["message"]) for item in reasons
+                    ),
                     run_id=run_id,
                 )
             )
     return found
 
 
-class _Rehearsed(Exception):  # noqa: N818 - ends a rehearsal's transaction, never an error that anyone sees
-    pass
+class _Rehearsed(Exception):
+    """Ends a rehearsal's transaction; nobody sees it."""
 
 
 class _Retry:
@@ -220,7 +174,7 @@ class _Retry:
     def run(self) -> list[Verdict]:
         """The attempt, in one transaction."""
         kept = self._kept_edit()
-        judged = _judged(self._letters, self._profile, self._payload)
+        judged = judge_letters(self._letters, self._profile, self._payload)
         with self._spine.workspace.database.transaction() as tx:
             publication, outcome = self._publish(tx, judged, kept)
             verdicts = _verdicts(self._letters, outcome, self._profile, run_id=publication.run_id)
@@ -230,7 +184,7 @@ class _Retry:
 
     def rehearse(self) -> list[Verdict]:
         """What the attempt would do: the same against the same rows, and rolled back."""
-        judged = _judged(self._letters, self._profile, self._payload)
+        judged = judge_letters(self._letters, self._profile, self._payload)
         outcomes = []
         with suppress(_Rehearsed), self._spine.workspace.database.transaction() as tx:
             outcomes.append(self._publish(tx, judged, None)[1])
@@ -295,13 +249,23 @@ class _Retry:
             if verdict.passes:
                 metadata = {"run_id": run_id, "key": verdict.key, "edited": letter.edited is not None}
                 event = NewEvent(
-                    EventType.LETTER_RESOLVED, "dead_letter", str(letter.letter_id), letter.state, state, metadata
+                    EventType.LETTER_RESOLVED,
+                    "dead_letter",
+                    str(letter.letter_id),
+                    letter.state,
+                    state,
+                    metadata,
                 )
                 self._spine.record(tx, event)
 
     def _close(self, tx: Connection, publication: Publication, run_id: int) -> None:
         counts = publication.tally.counts()
-        metadata = {"source": self._profile.name, "kind": "redrive", "code_version": code_version(), **asdict(counts)}
+        metadata = {
+            "source": self._profile.name,
+            "kind": "redrive",
+            "code_version": code_version(),
+            **asdict(counts),
+        }
         event = NewEvent(
             EventType.RUN_SUCCEEDED, "run", str(run_id), RunState.RUNNING, RunState.SUCCEEDED, metadata
         )

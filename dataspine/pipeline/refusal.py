@@ -42,7 +42,9 @@ def encoded_reasons(reasons: pl.DataFrame) -> pl.DataFrame:
     if not reasons.height:
         return pl.DataFrame(schema=REASON_SCHEMA)
     reason = pl.struct("code", "field", "message").struct.json_encode()
-    kind = pl.when(pl.col("field") == "").then(pl.col("code")).otherwise(pl.col("code") + " " + pl.col("field"))
+    kind = (
+        pl.when(pl.col("field") == "").then(pl.col("code")).otherwise(pl.col("code") + " " + pl.col("field"))
+    )
     return (
         reasons.with_columns(reason=reason, kind=kind)
         .group_by("position", maintain_order=True)
@@ -75,7 +77,11 @@ def _reasons_of_check(check: Check, positions: pl.Series) -> pl.DataFrame:
         found = pl.lit(check.found.filter(check.violated).fill_null("nothing"))
         is_long = found.str.len_chars() > FOUND_CHARS
         # A check that is nothing but its finding has put the whole message together, within bounds.
-        shown = found if template == "{}" else pl.when(is_long).then(found.str.head(FOUND_CHARS) + "…").otherwise(found)
+        shown = (
+            found
+            if template == "{}"
+            else pl.when(is_long).then(found.str.head(FOUND_CHARS) + "…").otherwise(found)
+        )
         before, after = template.split("{}")
         message = pl.lit(before) + shown + pl.lit(after)
     return pl.select(

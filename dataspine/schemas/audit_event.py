@@ -65,6 +65,43 @@ class EventType(StrEnum):
         "An operator laid a closure or other hours over one date of a calendar, with a reason.",
     )
     SESSION_OVERRIDE_UNDONE = "session_override_undone", "An operator took an override of a session back."
+    LEASE_TAKEN = "lease_taken", "An engine began, and may write; its token is higher than any before."
+    LEASE_RELEASED = "lease_released", "An engine stopped and gave the lease back."
+    JOB_QUEUED = "job_queued", "Somebody, or the schedule, asked for work."
+    JOB_STARTED = "job_started", "The first slice of a job began."
+    JOB_PAUSED = "job_paused", "An operator held a job: slices in hand finish, no other begins."
+    JOB_RESUMED = "job_resumed", "An operator let a paused job go on."
+    JOB_CANCEL_ASKED = (
+        "job_cancel_asked",
+        "An operator took a job back; its slices that had not begun were cancelled.",
+    )
+    JOB_CANCELLED = "job_cancelled", "Nothing of a job that was taken back is in hand any more."
+    JOB_RETRIED = "job_retried", "An operator queued slices of a job anew."
+    JOB_SUCCEEDED = "job_succeeded", "Every slice of a job succeeded, with the digest over all of them."
+    JOB_FAILED = "job_failed", "A job is over and at least one of its slices was given up."
+    SLICE_STARTED = "slice_started", "An engine took a slice in hand."
+    SLICE_SUCCEEDED = "slice_succeeded", "A slice was fetched and judged to its end, with its digest."
+    SLICE_DEFERRED = "slice_deferred", "An attempt at a slice failed; it waits for the next one."
+    SLICE_FAILED = "slice_failed", "A slice was given up: it is a dead task until somebody retries it."
+    SLICE_PUT_BACK = (
+        "slice_put_back",
+        "A slice was not tried to its end: its engine stopped, died or was replaced.",
+    )
+    SOURCE_HEALTH_CHANGED = "source_health_changed", "A source became ok, degraded or failed."
+    OCCURRENCE_FIRED = "occurrence_fired", "A source was due and its job was queued in time."
+    OCCURRENCE_LATE = "occurrence_late", "A source's job was queued after its time."
+    OCCURRENCE_MISSED = (
+        "occurrence_missed",
+        "A source was due while no engine ran; a later fire stands in for it.",
+    )
+    OCCURRENCE_SKIPPED = (
+        "occurrence_skipped",
+        "A source was due while no engine ran, and its policy lets such fires go.",
+    )
+    OCCURRENCE_OVERLAPPED = (
+        "occurrence_overlapped",
+        "A source was due while its earlier job was not done; no other was queued.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dataspine.pipeline.redrive import Verdict
     from dataspine.pipeline.spine import Spine
     from dataspine.schemas.audit_event import EventType
+    from dataspine.schemas.source import SourceProfile
     from dataspine.service.desk import Desk
 
 PAGE_LETTERS = 500
@@ -117,7 +118,7 @@ def rehearse(desk: Desk, letters: Sequence[DeadLetter]) -> list[Verdict]:
         return [
             verdict
             for source, part in _by_source(letters)
-            for verdict in redrive.rehearse(spine, desk.profile(source), part)
+            for verdict in redrive.rehearse(spine, _profile(desk, spine, source), part)
         ]
 
 
@@ -132,28 +133,26 @@ def retry(desk: Desk, letters: Sequence[DeadLetter]) -> list[Verdict]:
         return [
             verdict
             for source, part in _by_source(letters)
-            for verdict in redrive.redrive(spine, desk.profile(source), part)
+            for verdict in redrive.redrive(spine, _profile(desk, spine, source), part)
         ]
 
 
 def edit(desk: Desk, letter: DeadLetter, replacement: bytes) -> Verdict:
     """Lay other bytes beside a record letter's own, to be tried at the next retry; what a retry would do with them.
 
-    Raises: RequestError for a letter that stands for a whole payload, or bytes over 1 MiB; BusyError if somebody
-    changed the letter first.
+    Raises: RequestError for a letter that stands for a whole payload, or bytes over 1 MiB; BusyError if it is not open
+    or somebody changed it first.
     """
     from dataspine.pipeline import redrive
     from dataspine.schemas.audit_event import EventType
 
-    if letter.scope != Scope.RECORD:
-        raise RequestError(
-            "only a record can be edited", found=f"a {letter.scope} letter", where=_name(letter)
-        )
+    require_editable(letter)
     if len(replacement) > MAX_EDIT_BYTES:
         raise RequestError(
             "an edit must not exceed 1 MiB", found=f"{len(replacement)} bytes", where=_name(letter)
         )
     with desk.acting() as spine:
+        profile = _profile(desk, spine, letter.source)
         metadata: dict[str, object] = {
             "old_sha256": sha256(letter.bytes_to_try).hexdigest(),
             "new_sha256": sha256(replacement).hexdigest(),
@@ -167,7 +166,17 @@ def edit(desk: Desk, letter: DeadLetter, replacement: bytes) -> Verdict:
             edited=replacement,
         )
         edited = _present(_read(spine, letter.letter_id), letter.letter_id)
-        return redrive.rehearse(spine, desk.profile(letter.source), [edited])[0]
+        return redrive.rehearse(spine, profile, [edited])[0]
+
+
+def require_editable(letter: DeadLetter) -> None:
+    """Raises: RequestError for a letter that stands for a whole payload; BusyError for one that is not open."""
+    if letter.scope != Scope.RECORD:
+        raise RequestError(
+            "only a record can be edited", found=f"a {letter.scope} letter", where=_name(letter)
+        )
+    if letter.state != LetterState.OPEN:
+        raise BusyError("only an open letter can be edited", found=letter.state, where=_name(letter))
 
 
 def discard(desk: Desk, letters: Sequence[DeadLetter], *, reason: str) -> int:
@@ -272,6 +281,20 @@ def _present(letter: DeadLetter | None, letter_id: int) -> DeadLetter:
             "there is no such dead letter", found=letter_id, cure="`dataspine dlq list` names them"
         )
     return letter
+
+
+def _profile(desk: Desk, spine: Spine, source: str) -> SourceProfile:
+    """The source as it is configured; one that files were ingested for by hand, as it was used last.
+
+    Raises: RequestError if there is neither.
+    """
+    from dataspine.schemas.source import SourceProfile
+    from dataspine.store import sources
+
+    text = sources.last_profile_json(spine.workspace.database.connection, source)
+    if source in desk.settings.sources or text is None:
+        return desk.profile(source)
+    return SourceProfile.model_validate_json(text)
 
 
 def _by_source(letters: Sequence[DeadLetter]) -> Iterator[tuple[str, list[DeadLetter]]]:

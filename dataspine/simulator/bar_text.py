@@ -91,7 +91,9 @@ class BarTextCache:
             self._keep((symbol, session.day) for session in sessions)
         return found
 
-    def _made(self, symbol: str, sessions: Sequence[Session], *, is_lone: bool) -> dict[tuple[str, date], BarText]:
+    def _made(
+        self, symbol: str, sessions: Sequence[Session], *, is_lone: bool
+    ) -> dict[tuple[str, date], BarText]:
         """Whoever asks for one session of a symbol will ask for the other symbols of that session."""
         if not sessions:
             return {}

@@ -38,7 +38,9 @@ def bars(seed: int, tickers: Sequence[Ticker], sessions: Sequence[Session]) -> p
 
     col = pl.col
     frame = _drawn(seed, tickers, sessions).with_columns(_distance_bps().alias("distance_bps"))
-    frame = frame.with_columns(_step_milli().alias("step_milli"), (350 + col("distance_bps") // 10).alias("weight"))
+    frame = frame.with_columns(
+        _step_milli().alias("step_milli"), (350 + col("distance_bps") // 10).alias("weight")
+    )
     frame = frame.with_columns(_close_cents().alias("close_cents"), _volume().alias("volume"))
     frame = frame.with_columns(_open_cents().alias("open_cents"))
     frame = frame.with_columns(
@@ -53,7 +55,9 @@ def bars(seed: int, tickers: Sequence[Ticker], sessions: Sequence[Session]) -> p
         "symbol",
         "start_us",
         *prices,
-        (20 * (col("open_cents") + col("high_cents") + col("low_cents") + 2 * col("close_cents"))).alias("vwap_pips"),
+        (20 * (col("open_cents") + col("high_cents") + col("low_cents") + 2 * col("close_cents"))).alias(
+            "vwap_pips"
+        ),
         "volume",
         "trades",
     )
@@ -74,7 +78,9 @@ def _drawn(seed: int, tickers: Sequence[Ticker], sessions: Sequence[Session]) ->
     schema = {"day": pl.Date, "symbol": pl.String, **dict.fromkeys(_DAY_NUMBERS, pl.Int64)}
     days = pl.DataFrame(rows, schema=schema, orient="row").with_row_index("group")
     minutes_of = days.with_columns(minute=pl.int_ranges(0, pl.col("minutes"))).explode("minute")
-    return minutes_of.with_columns(pl.Series(name, column, dtype=pl.Int64) for name, column in columns.items())
+    return minutes_of.with_columns(
+        pl.Series(name, column, dtype=pl.Int64) for name, column in columns.items()
+    )
 
 
 _DAY_NUMBERS = ("opens_us", "minutes", "first_milli", "last_milli", "day_volume", "activity")

@@ -48,7 +48,9 @@ def executions(
     """
     prices = {
         (symbol, start_us): (low, high)
-        for symbol, start_us, low, high in bars.select("symbol", "start_us", "low_cents", "high_cents").iter_rows()
+        for symbol, start_us, low, high in bars.select(
+            "symbol", "start_us", "low_cents", "high_cents"
+        ).iter_rows()
     }
     wanted = FILLS_PER_DAY * (session.close_us - session.open_us) // _FULL_DAY_US
     numbers = draws(f"{seed}/executions/{session.day}", wanted * _DRAWS)
@@ -58,7 +60,8 @@ def executions(
         key=lambda fill: (fill.at_us, fill.symbol, fill.client_id, fill.price_cents),
     )
     named = [
-        replace(fill, trade_id=f"E{session.day:%Y%m%d}-{ordinal:05d}") for ordinal, fill in enumerate(fills, start=1)
+        replace(fill, trade_id=f"E{session.day:%Y%m%d}-{ordinal:05d}")
+        for ordinal, fill in enumerate(fills, start=1)
     ]
     return tuple(_with_life_cycle(named))
 
@@ -95,7 +98,13 @@ def _with_life_cycle(fills: Sequence[Execution]) -> Iterator[Execution]:
     """The same fills, some turned into what happened to the last one of their client."""
     last: dict[str, Execution] = {}
     for ordinal, fill in enumerate(fills, start=1):
-        kind = "CORRECT" if ordinal % CORRECTED_EVERY == 0 else "CANCEL" if ordinal % CANCELLED_EVERY == 0 else "NEW"
+        kind = (
+            "CORRECT"
+            if ordinal % CORRECTED_EVERY == 0
+            else "CANCEL"
+            if ordinal % CANCELLED_EVERY == 0
+            else "NEW"
+        )
         earlier = last.get(fill.client_id)
         if kind == "NEW" or earlier is None:
             last[fill.client_id] = fill

@@ -108,7 +108,9 @@ def _checked(
     try:
         return _planned(parts, calendar)
     except (ValueError, TypeError) as wrong:
-        raise error("a fault cannot be planned", found=str(wrong), where=where, cure=f"Write {FORM}") from wrong
+        raise error(
+            "a fault cannot be planned", found=str(wrong), where=where, cure=f"Write {FORM}"
+        ) from wrong
 
 
 def _planned(parts: Mapping[str, Any], calendar: FaultCalendar) -> PlannedFault:
@@ -120,20 +122,24 @@ def _planned(parts: Mapping[str, Any], calendar: FaultCalendar) -> PlannedFault:
     return PlannedFault(
         name,
         start_us=calendar.instant_us(str(parts["at"])),
-        duration_s=_duration_s(str(parts["duration"])) if "duration" in parts else kind.duration_s,
+        duration_s=duration_s(str(parts["duration"])) if "duration" in parts else kind.duration_s,
         parameter=_number(parts.get("number"), kind, name=name),
         vendors=vendors,
     )
 
 
-def _word(choices: type[FaultName] | type[Vendor], text: Any) -> Any:
+def _word(choices: type[FaultName | Vendor], text: Any) -> Any:
     try:
         return choices(text)
     except ValueError:
         raise ValueError(f"{text!a} is none of {', '.join(choices)}") from None
 
 
-def _duration_s(text: str) -> int:
+def duration_s(text: str) -> int:
+    """Seconds of a duration such as `90s`, `5m`, `2h` or `1d`.
+
+    Raises: ValueError if it is none, or is longer than 366 days.
+    """
     found = _DURATION.fullmatch(text)
     seconds = int(found[1]) * _UNIT_S[found[2]] if found else 0
     if not 0 < seconds <= MAX_DURATION_S:
@@ -147,5 +153,7 @@ def _number(given: Any, kind: FaultKind, *, name: FaultName) -> int:
     if not kind.parameter:
         raise ValueError(f"{name} takes no number")
     if isinstance(given, bool) or not isinstance(given, int) or not kind.least <= given <= kind.most:
-        raise ValueError(f"the number of {name} is {kind.parameter}, {kind.least} to {kind.most}, not {given}")
+        raise ValueError(
+            f"the number of {name} is {kind.parameter}, {kind.least} to {kind.most}, not {given}"
+        )
     return given

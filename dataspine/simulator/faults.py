@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -212,11 +211,15 @@ class FaultSchedule:
 
     faults: tuple[PlannedFault, ...] = ()
 
+    def of(self, vendor: Vendor) -> tuple[PlannedFault, ...]:
+        """Every fault of a vendor."""
+        return tuple(fault for fault in self.faults if vendor in fault.vendors)
+
     def at(self, vendor: Vendor, instant_us: int) -> tuple[PlannedFault, ...]:
         """Faults of a vendor that concern a request at this instant."""
         return tuple(
             fault
-            for fault in self._of(vendor)
+            for fault in self.of(vendor)
             if fault.kind.window is Window.REQUEST and fault.covers(instant_us)
         )
 
@@ -224,15 +227,15 @@ class FaultSchedule:
         """Faults of a vendor that concern records of a stretch of time."""
         return tuple(
             fault
-            for fault in self._of(vendor)
+            for fault in self.of(vendor)
             if fault.kind.window is Window.RECORD and fault.touches(start_us, end_us)
         )
 
+    def playing(self, name: FaultName, vendor: Vendor, instant_us: int) -> PlannedFault | None:
+        """The first fault of this name that concerns a request at this instant."""
+        return next((fault for fault in self.at(vendor, instant_us) if fault.name is name), None)
+
     def seen_us(self, vendor: Vendor, instant_us: int) -> tuple[int, PlannedFault | None]:
         """The instant as of which a vendor answers, and the fault that holds it back."""
-        stale = [fault for fault in self.at(vendor, instant_us) if fault.name is FaultName.STALE_FEED]
-        first = min(stale, key=lambda fault: fault.start_us, default=None)
-        return (first.start_us, first) if first else (instant_us, None)
-
-    def _of(self, vendor: Vendor) -> Iterable[PlannedFault]:
-        return (fault for fault in self.faults if vendor in fault.vendors)
+        stale = self.playing(FaultName.STALE_FEED, vendor, instant_us)
+        return (stale.start_us, stale) if stale else (instant_us, None)

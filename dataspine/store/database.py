@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +40,8 @@ class Database:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self.read_only = read_only
+        self.fence: Callable[[Connection], None] | None = None
+        """Runs first in every transaction; raises LeaseLost when another engine has taken over."""
         with named_errors(path):
             self.connection = _connect(path, read_only=read_only)
 
@@ -70,11 +72,14 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """An immediate transaction: committed whole, or rolled back if anything is raised.
 
-        Raises: BusyError if another writer holds the database for 5 s; StorageFull, StorageCorrupt, StorageError.
+        Raises: BusyError if another writer holds the database for 5 s; LeaseLost; StorageFull, StorageCorrupt,
+        StorageError.
         """
         with named_errors(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
+                if self.fence is not None:
+                    self.fence(self.connection)
                 yield self.connection
                 self.connection.execute("COMMIT")
             except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -32,7 +33,8 @@ class Archive:
         """
         with named_errors(self.directory):
             make_private_directory(self.directory)
-            part = self.directory / f".part-{os.getpid()}-{received_at_us}"
+            # Threads that keep payloads at one instant, on a clock that is held still, need names of their own.
+            part = self.directory / f".part-{os.getpid()}-{threading.get_ident()}-{received_at_us}"
             try:
                 sha256, size_bytes = _write(part, blocks)
                 self._settle(part, sha256)

@@ -55,6 +55,14 @@ def profile_json(tx: Connection, config_hash: str) -> str | None:
     return None if found is None else str(found[0])
 
 
+def last_profile_json(tx: Connection, name: str) -> str | None:
+    """The profile that a source was used with last; None if it never was."""
+    found = tx.execute(
+        "SELECT profile_json FROM sources JOIN source_profiles USING (config_hash) WHERE name = ?", (name,)
+    ).fetchone()
+    return None if found is None else str(found[0])
+
+
 def count_run(tx: Connection, source_id: int, run_id: int, *, inserted: int) -> None:
     """Take a finished run into the source's counters."""
     tx.execute(

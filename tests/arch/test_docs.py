@@ -19,7 +19,7 @@ REGISTRY_HOSTS = ("pypi.org", "pythonhosted.org", "anaconda.org", "npmjs.org", "
 # Git ignores these, or they are Git itself.
 UNTRACKED = frozenset(
     {
-        *(".git", ".venv", "build", "dist", "workspace"),
+        *(".git", ".venv", ".venv-bench", "build", "dist", "workspace"),
         *("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis"),
     }
 )

@@ -17,8 +17,8 @@ from tests.arch.source_tree import (
 FLOORS = {
     "tui": 11,
     "dataspine.cli": 11,
-    "dataspine.simulator": 11,
     "dataspine.service": 10,
+    "dataspine.simulator": 10,
     "dataspine.engine": 9,
     "dataspine.scheduling": 8,
     "dataspine.reconciliation": 8,

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-REPEATS = 5
+REPEATS = 3
 
 
 def version(given: Path, home: Path) -> Callable[[], dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -43,13 +43,7 @@ class PlainQuote(BaseModel):
     volume_kind: Literal["interval", "cumulative"] = "interval"
 
 
-class Quote(Protocol):
-    """What is stored of either model."""
-
-    symbol: str
-    price: Decimal
-    timestamp: datetime
-    volume: int | Decimal
+Quote = MarketData | PlainQuote
 
 
 def own_model(file: Path, home: Path) -> Callable[[], dict[str, Any]]:

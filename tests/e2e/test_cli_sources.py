@@ -137,4 +137,4 @@ def test_unknown_source_ends_with_2(home: Path) -> None:
 
 def test_no_sources_at_all(tmp_path: Path) -> None:
     assert document(dataspine("sources", "list", "--json", home=tmp_path)) == {"sources": []}
-    assert "dataspine init" in dataspine("sources", "list", home=tmp_path).stdout
+    assert "dataspine init" in dataspine("sources", "list", home=tmp_path).stdout.replace("\n", "")

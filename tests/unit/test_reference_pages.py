@@ -6,6 +6,7 @@ import ast
 import importlib
 import logging
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -42,16 +43,20 @@ def member_docs() -> dict[str, str]:
     """The text under each member of `Code`."""
     tree = ast.parse((ROOT / "dataspine/schemas/codes.py").read_text(encoding="utf-8"))
     body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Code")
-    pairs = zip(body, body[1:], strict=False)
+    pairs = pairwise(body)
     return {node.targets[0].id: after.value.value for node, after in pairs if isinstance(node, ast.Assign)}
 
 
 def limit_constants() -> dict[str, int | float]:
     """Every public constant of the reading packages that is called a maximum, and the sizes of chunk and block."""
     found = {}
-    for path in sorted(path for package in LIMITED_PACKAGES for path in (ROOT / "dataspine" / package).glob("*.py")):
+    for path in sorted(
+        path for package in LIMITED_PACKAGES for path in (ROOT / "dataspine" / package).glob("*.py")
+    ):
         names = re.findall(r"^([A-Z][A-Z0-9_]*) = ", path.read_text(encoding="utf-8"), re.MULTILINE)
-        wanted = [name for name in names if "MAX" in name.split("_") or name in ("CHUNK_RECORDS", "BLOCK_BYTES")]
+        wanted = [
+            name for name in names if "MAX" in name.split("_") or name in ("CHUNK_RECORDS", "BLOCK_BYTES")
+        ]
         module = importlib.import_module(f"dataspine.{path.parent.name}.{path.stem}") if wanted else None
         found |= {name: getattr(module, name) for name in wanted}
     return found
@@ -101,7 +106,9 @@ def test_codes_named_in_the_pages_exist() -> None:
 
 
 def code_blocks() -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", LIBRARY.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return re.findall(
+        r"^```python\n(.*?)^```$", LIBRARY.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
 
 
 @pytest.mark.parametrize("block", code_blocks(), ids=lambda block: block.split("import ")[-1].splitlines()[0])

@@ -10,21 +10,21 @@ CREATE TABLE sessions (
   made_by       TEXT    NOT NULL,               -- generator and its version
   sessions_text TEXT    NOT NULL,               -- all of them, in the form of the shipped files
   reason        TEXT    NOT NULL,               -- why an operator applied it
-  applied_at_us INTEGER NOT NULL
+  applied_at_us INTEGER NOT NULL                -- when it was applied
 ) STRICT;
 CREATE INDEX sessions_by_calendar ON sessions (calendar, version_id);
 
 CREATE TABLE session_overrides (
   override_id   INTEGER PRIMARY KEY AUTOINCREMENT,  -- of several on one date, the highest that stands is in force
-  calendar      TEXT    NOT NULL,
+  calendar      TEXT    NOT NULL,               -- name, e.g. XNYS
   session_date  TEXT    NOT NULL,               -- the exchange's date, ISO 8601
   open_us       INTEGER,                        -- NULL where the exchange is closed
-  close_us      INTEGER,
+  close_us      INTEGER,                        -- NULL where the exchange is closed
   break_start_us INTEGER,                       -- NULL where there is no break
-  break_end_us  INTEGER,
+  break_end_us  INTEGER,                        -- NULL where there is no break
   is_half_day   INTEGER NOT NULL CHECK (is_half_day IN (0, 1)),  -- shorter than the usual session
   reason        TEXT    NOT NULL,               -- why an operator laid it over
-  created_at_us INTEGER NOT NULL,
+  created_at_us INTEGER NOT NULL,               -- when it was laid over
   undone_at_us  INTEGER,                        -- NULL while it stands
   CHECK ((open_us IS NULL) = (close_us IS NULL) AND (break_start_us IS NULL) = (break_end_us IS NULL)),
   CHECK (open_us IS NOT NULL OR break_start_us IS NULL)

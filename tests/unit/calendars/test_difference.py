@@ -14,7 +14,9 @@ def test_added_removed_and_changed_are_told_apart():
     assert not found.is_empty
     assert [item.day.day for item in found.added] == [8]
     assert [item.day.day for item in found.removed] == [6]
-    assert [(change.old.close_us < change.new.close_us, change.new) for change in found.changed] == [(False, shorter)]
+    assert [(change.old.close_us < change.new.close_us, change.new) for change in found.changed] == [
+        (False, shorter)
+    ]
 
 
 def test_the_same_sessions_are_no_difference():
@@ -24,7 +26,9 @@ def test_the_same_sessions_are_no_difference():
 
 
 def test_more_days_covered_are_a_difference_without_sessions():
-    found = calendar_difference(calendar(session("2026-01-05")), calendar(session("2026-01-05"), margin_days=1))
+    found = calendar_difference(
+        calendar(session("2026-01-05")), calendar(session("2026-01-05"), margin_days=1)
+    )
     assert not found.is_empty
     assert (found.added, found.removed, found.changed) == ((), (), ())
 

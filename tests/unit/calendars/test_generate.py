@@ -24,7 +24,9 @@ def test_calendars_by_rule_are_those_shipped(name, monkeypatch):
 
 def test_without_the_library_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "exchange_calendars", None)
-    with pytest.raises(RequestError, match=r"needs exchange_calendars, got not installed.*dataspine\[calendars\]"):
+    with pytest.raises(
+        RequestError, match=r"needs exchange_calendars, got not installed.*dataspine\[calendars\]"
+    ):
         generate("XNYS", FIRST, LAST)
 
 

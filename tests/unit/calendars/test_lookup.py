@@ -18,7 +18,10 @@ from tests.unit.calendars.calendar_builder import calendar, session, us
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)
 THREE_DAYS = calendar(
-    session("2026-01-05"), session("2026-01-06", closes="18:00", is_half_day=True), session("2026-01-08"), margin_days=1
+    session("2026-01-05"),
+    session("2026-01-06", closes="18:00", is_half_day=True),
+    session("2026-01-08"),
+    margin_days=1,
 )
 LUNCH = calendar(session("2026-01-05", "01:30", "08:00", "04:00-05:00"), name="XHKG", zone="Asia/Hong_Kong")
 
@@ -33,7 +36,9 @@ def test_date_lookups():
 
 
 def test_hours_of_a_closed_date_are_refused_by_name():
-    with pytest.raises(RequestError, match=r"XNYS is closed on this date, got 2026-01-07.*sessions list XNYS"):
+    with pytest.raises(
+        RequestError, match=r"XNYS is closed on this date, got 2026-01-07.*sessions list XNYS"
+    ):
         THREE_DAYS.open_us(WEDNESDAY)
 
 
@@ -111,7 +116,9 @@ def test_outside_the_days_nothing_is_guessed(ask, found):
         ask(THREE_DAYS)
     said = str(caught.value)
     assert f"got {found} (XNYS, 2026-01-04 to 2026-01-09)" in said
-    assert "Ask for a date from 2026-01-04 to 2026-01-09, or reach further: `dataspine sessions refresh" in said
+    assert (
+        "Ask for a date from 2026-01-04 to 2026-01-09, or reach further: `dataspine sessions refresh" in said
+    )
 
 
 def test_the_last_instant_ends_an_interval_and_is_not_one_of_ours():
@@ -154,7 +161,9 @@ def test_open_agrees_with_a_search_through_every_session(instant_us):
     assert found.is_open(instant_us) is any(
         start <= instant_us < end for item in found.sessions for start, end in item.windows
     )
-    assert found.next_open(instant_us) == min(item.open_us for item in found.sessions if item.open_us > instant_us)
+    assert found.next_open(instant_us) == min(
+        item.open_us for item in found.sessions if item.open_us > instant_us
+    )
     assert found.previous_close(instant_us) == max(
         item.close_us for item in found.sessions if item.close_us <= instant_us
     )
@@ -208,7 +217,9 @@ def test_version_is_of_the_content_alone():
 
 def test_lookups_load_nothing_heavy():
     script = "import sys; import dataspine.calendars.lookup; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
     heavy = {"polars", "pydantic", "pandas", "exchange_calendars", "zoneinfo", "json", "hashlib", "typer"}
     assert heavy.intersection(done.stdout.split()) == set()
 

@@ -141,5 +141,7 @@ def test_outside_the_calendar_nothing_is_made():
 def test_hours_that_run_into_a_neighbour_are_refused():
     base = shipped_calendar("24/7")
     session = base.session(FRIDAY)._replace(open_us=base.session(FRIDAY).open_us - 1)
-    with pytest.raises(RequestError, match=r"do not fit among the other sessions .*2026-01-09 does not follow"):
+    with pytest.raises(
+        RequestError, match=r"do not fit among the other sessions .*2026-01-09 does not follow"
+    ):
         with_overrides(base, [make_override(1, FRIDAY, session, "24/7")])

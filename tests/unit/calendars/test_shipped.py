@@ -21,7 +21,8 @@ def wall_hours(name, day):
     zone = ZoneInfo(found.zone)
     session = found.session(day)
     return tuple(
-        datetime_from_us(edge).astimezone(zone).strftime("%H:%M") for edge in (session.open_us, session.close_us)
+        datetime_from_us(edge).astimezone(zone).strftime("%H:%M")
+        for edge in (session.open_us, session.close_us)
     )
 
 
@@ -91,7 +92,9 @@ def test_the_night_between_two_sessions_is_an_hour_shorter_or_longer():
 
 def test_currency_days_last_24_hours_also_where_clocks_change():
     found = shipped_calendar("24/5")
-    minutes = [found.session(day).open_minutes for day in (date(2026, 3, 9), date(2026, 11, 2), date(2026, 11, 3))]
+    minutes = [
+        found.session(day).open_minutes for day in (date(2026, 3, 9), date(2026, 11, 2), date(2026, 11, 3))
+    ]
     # The clock changes on Sunday at 02:00, while the week has not begun.
     assert minutes == [1440, 1440, 1440]
     assert found.session_minutes_between(us("2026-03-01T00:00:00Z"), us("2026-03-08T00:00:00Z")) == 5 * 1440
@@ -173,5 +176,7 @@ def test_evening_in_new_york_belongs_to_the_next_currency_day():
 
 
 def test_unknown_calendar_is_refused_with_the_list():
-    with pytest.raises(RequestError, match=r"there is no such calendar, got XLSE\. Calendars are XNYS, XNAS.*24/5"):
+    with pytest.raises(
+        RequestError, match=r"there is no such calendar, got XLSE\. Calendars are XNYS, XNAS.*24/5"
+    ):
         shipped_calendar("XLSE")

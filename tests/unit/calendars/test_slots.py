@@ -25,7 +25,9 @@ def test_a_full_and_a_half_day_of_minutes():
 
 def test_bars_begin_again_after_lunch():
     frame = slots_frame(shipped_calendar("XHKG"), MONDAY, MONDAY, interval_s=3600)
-    starts = [us(f"2026-01-05T{clock}:00+08:00") for clock in ("09:30", "10:30", "11:30", "13:00", "14:00", "15:00")]
+    starts = [
+        us(f"2026-01-05T{clock}:00+08:00") for clock in ("09:30", "10:30", "11:30", "13:00", "14:00", "15:00")
+    ]
     assert frame["start_us"].to_list() == starts
     assert frame["slot"].to_list() == [0, 1, 2, 3, 4, 5]
 

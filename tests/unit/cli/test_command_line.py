@@ -124,7 +124,7 @@ def test_every_command_has_help_and_json(noun: str) -> None:
     for each in getattr(command, "commands", {noun: command}).values():
         assert each.help
         options = {option for param in each.params for option in param.opts}
-        assert "--json" in options or each.name in {"export"}, each.name
+        assert "--json" in options or each.name == "export", each.name
         assert not options.intersection({"--home", "--now", "--actor"})
 
 

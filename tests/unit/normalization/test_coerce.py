@@ -49,7 +49,9 @@ def test_each_origin_gives_its_text(mapping: dict[str, object], expected: list[s
 def canonical(values: dict[str, list[str | None]], **table: object) -> dict[str, list[object]]:
     """Canonical values of a market frame whose columns are named as the fields."""
     fields = {name: {"column": name} for name in ("symbol", "price", "volume")} | table.pop("fields", {})
-    profile = SourceProfile.model_validate({"name": "desk", "kind": "market", "format": "csv", "fields": fields, **table})
+    profile = SourceProfile.model_validate(
+        {"name": "desk", "kind": "market", "format": "csv", "fields": fields, **table}
+    )
     frame = pl.DataFrame(values, schema=dict.fromkeys(values, pl.String)).with_row_index("position", offset=1)
     columns = canonical_columns(frame, profile, rules_of(Kind.MARKET), origin=Origin())
     return {name: column.value.to_list() for name, column in columns.items()}
@@ -81,7 +83,9 @@ def test_ten_thousandths_are_divided_exactly() -> None:
         ({"mapping": {"aapl": "AAPL"}, "case": "upper"}, "aapl", "AAPL"),
     ],
 )
-def test_a_symbol_becomes_what_the_symbology_says(symbology: dict[str, object], symbol: str, expected: str) -> None:
+def test_a_symbol_becomes_what_the_symbology_says(
+    symbology: dict[str, object], symbol: str, expected: str
+) -> None:
     assert canonical({**GOOD, "symbol": [symbol]}, symbology=symbology)["symbol"] == [expected]
 
 

@@ -15,8 +15,8 @@ from dataspine.normalization.mappings import (
     WORDS,
     instant_from_epoch,
 )
-from dataspine.schemas.market_data import MarketData
 from dataspine.presets import load_presets
+from dataspine.schemas.market_data import MarketData
 from dataspine.schemas.trade_data import TradeData
 
 
@@ -32,7 +32,14 @@ def test_every_preset_column_is_mapped() -> None:
 
 @pytest.mark.parametrize(
     ("vendor_field", "field"),
-    [("latestPrice", "price"), ("latestUpdate", "timestamp"), ("T", "symbol"), ("c", "price"), ("v", "volume"), ("ticker", "symbol")],
+    [
+        ("latestPrice", "price"),
+        ("latestUpdate", "timestamp"),
+        ("T", "symbol"),
+        ("c", "price"),
+        ("v", "volume"),
+        ("ticker", "symbol"),
+    ],
 )
 def test_vendors_known_fields_are_mapped(vendor_field: str, field: str) -> None:
     assert MARKET_FIELD_MAPPINGS[vendor_field] == field
@@ -63,7 +70,11 @@ def test_every_canonical_field_has_a_converter() -> None:
         ("volume", 642646396.0, 642646396),
         ("volume", "0.5", Decimal("0.5")),
         ("timestamp", "2026-01-09T10:00:00+01:00", datetime(2026, 1, 9, 9, tzinfo=UTC)),
-        ("timestamp", datetime(2026, 1, 9, 10, tzinfo=timezone(timedelta(hours=1))), datetime(2026, 1, 9, 9, tzinfo=UTC)),
+        (
+            "timestamp",
+            datetime(2026, 1, 9, 10, tzinfo=timezone(timedelta(hours=1))),
+            datetime(2026, 1, 9, 9, tzinfo=UTC),
+        ),
         ("symbol", "aapl", "aapl"),
         ("trade_id", 12, "12"),
         ("side", "Buy", "BUY"),

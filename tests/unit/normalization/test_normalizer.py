@@ -13,8 +13,21 @@ from dataspine.schemas.market_data import MarketData
 from dataspine.schemas.source import Symbology
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)
-GENERIC = {"symbol": "AAPL", "price": "150.25", "timestamp": "2024-01-01T00:00:00Z", "volume": "1000", "source": "desk"}
-IEX = {"symbol": "AAPL", "latestPrice": 150.25, "latestUpdate": 1704067200000, "latestVolume": 1000, "volume": None, "close": 1}
+GENERIC = {
+    "symbol": "AAPL",
+    "price": "150.25",
+    "timestamp": "2024-01-01T00:00:00Z",
+    "volume": "1000",
+    "source": "desk",
+}
+IEX = {
+    "symbol": "AAPL",
+    "latestPrice": 150.25,
+    "latestUpdate": 1704067200000,
+    "latestVolume": 1000,
+    "volume": None,
+    "close": 1,
+}
 POLYGON = {"T": "AAPL", "c": 150.25, "t": 1704067200000, "v": 1000.0}
 TRADE = {
     "trade_id": "T1",
@@ -28,7 +41,9 @@ TRADE = {
 }
 
 
-@pytest.mark.parametrize(("record", "source"), [(GENERIC, "desk"), (IEX, "market_feed"), (POLYGON, "market_feed")])
+@pytest.mark.parametrize(
+    ("record", "source"), [(GENERIC, "desk"), (IEX, "market_feed"), (POLYGON, "market_feed")]
+)
 def test_each_vendors_shape_gives_the_same_record(record: dict[str, object], source: str) -> None:
     found = Normalizer().normalize_market(record)
     wanted = {"symbol": "AAPL", "price": Decimal("150.25"), "timestamp": AT, "volume": 1000, "source": source}
@@ -59,7 +74,12 @@ def test_the_record_that_came_stays_as_it_was() -> None:
 def test_every_violation_is_named() -> None:
     with pytest.raises(RecordRefused) as refusal:
         Normalizer().normalize_market({"symbol": "aapl", "price": -1, "timestamp": 1704067200})
-    assert [reason.code for reason in refusal.value.reasons] == ["SYMBOL_FORMAT", "PRICE_VALIDITY", "TYPE", "REQUIRED"]
+    assert [reason.code for reason in refusal.value.reasons] == [
+        "SYMBOL_FORMAT",
+        "PRICE_VALIDITY",
+        "TYPE",
+        "REQUIRED",
+    ]
     assert "PRICE_VALIDITY: price must be positive, got -1" in str(refusal.value)
 
 
@@ -89,7 +109,11 @@ def test_a_batch_goes_on_past_bad_records(caplog: pytest.LogCaptureFixture) -> N
         found = normalizer.normalize_batch([POLYGON, bad, [], IEX], "market")
     assert [record["source"] for record in found] == ["desk", "desk"]
     assert [(rejection.position, rejection.raw) for rejection in normalizer.rejected] == [(2, bad), (3, [])]
-    assert [record.message for record in caplog.records] == ["record_rejected", "record_rejected", "batch_normalized"]
+    assert [record.message for record in caplog.records] == [
+        "record_rejected",
+        "record_rejected",
+        "batch_normalized",
+    ]
     assert (caplog.records[-1].accepted, caplog.records[-1].rejected) == (2, 2)
 
 

@@ -45,7 +45,9 @@ def test_a_number_has_one_text(text: str, expected: str) -> None:
     assert exact("1", text, None) == ["1", expected, None]
 
 
-@pytest.mark.parametrize("text", ["1.", ".5", "+1", "1,5", "１", "NaN", "inf", "1_0", "0x1", "1\n", " 1", "--1", ""])
+@pytest.mark.parametrize(
+    "text", ["1.", ".5", "+1", "1,5", "１", "NaN", "inf", "1_0", "0x1", "1\n", " 1", "--1", ""]
+)
 def test_what_is_no_number_is_none(text: str) -> None:
     assert exact(text, "2") == [None, "2"]
 
@@ -88,4 +90,11 @@ def test_scale_moves_the_point(text: str, places: int, expected: str) -> None:
 
 def test_integers_are_whole_and_within_64_bits() -> None:
     texts = pl.Series(["5", "-5", "1.5", str(2**63 - 1), str(2**63), None])
-    assert pl.select(integer_from_text(pl.lit(texts))).to_series().to_list() == [5, -5, None, 2**63 - 1, None, None]
+    assert pl.select(integer_from_text(pl.lit(texts))).to_series().to_list() == [
+        5,
+        -5,
+        None,
+        2**63 - 1,
+        None,
+        None,
+    ]

@@ -33,7 +33,8 @@ def test_a_pattern_admits_what_the_format_says(declared: str, right: str, wrong:
 
 
 @pytest.mark.parametrize(
-    ("declared", "polars"), [("%H:%M:%S.%f", "%H:%M:%S%.f"), ("%S%f", "%S%6f"), ("%z", "%#z"), ("%T", "%H:%M:%S")]
+    ("declared", "polars"),
+    [("%H:%M:%S.%f", "%H:%M:%S%.f"), ("%S%f", "%S%6f"), ("%z", "%#z"), ("%T", "%H:%M:%S")],
 )
 def test_python_directives_become_those_of_polars(declared: str, polars: str) -> None:
     assert time_format(declared).polars == polars

@@ -12,7 +12,13 @@ from dataspine.schemas.market_data import MarketData
 from dataspine.schemas.trade_data import TradeData
 
 AT = datetime(2026, 1, 9, 15, tzinfo=UTC)
-QUOTE = {"symbol": "AAPL", "price": "150.25", "timestamp": "2026-01-09T15:00:00Z", "volume": 5, "source": "desk"}
+QUOTE = {
+    "symbol": "AAPL",
+    "price": "150.25",
+    "timestamp": "2026-01-09T15:00:00Z",
+    "volume": 5,
+    "source": "desk",
+}
 TRADE = {
     "trade_id": "T1",
     "client_id": "C1",
@@ -62,7 +68,7 @@ def test_the_future_is_judged_by_the_context() -> None:
 
 
 def test_an_error_has_our_codes_and_shows_no_input() -> None:
-    """pydantic's own text would repeat the whole record, secrets included."""
+    """Pydantic's own text would repeat the whole record, secrets included."""
     with pytest.raises(ValidationError) as refusal:
         MarketData.model_validate({**QUOTE, "price": "-1", "volume": None, "note": "hunter2"})
     assert [detail["type"] for detail in refusal.value.errors()] == ["PRICE_VALIDITY", "missing"]

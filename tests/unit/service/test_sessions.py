@@ -18,23 +18,10 @@ from dataspine.service.sessions import Hours
 from dataspine.store import audit_events
 from dataspine.store import sessions as stored
 from dataspine.store.sqlite import sqlite
-from tests.builders import make_desk, make_spine
 from tests.unit.calendars.calendar_builder import us
 
 FRIDAY, SATURDAY = date(2026, 1, 9), date(2026, 1, 10)
 CLOSED = Hours(is_closed=True)
-
-
-@pytest.fixture
-def spine(tmp_path):
-    opened = make_spine(tmp_path)
-    yield opened
-    opened.workspace.database.close()
-
-
-@pytest.fixture
-def desk(spine):
-    return make_desk(spine)
 
 
 def events(spine, kind):
@@ -76,7 +63,9 @@ def test_undo_brings_back_what_stood_below(desk, spine):
     closed = service.override(desk, "XNYS", FRIDAY, CLOSED, reason="worse storm")
     assert service.undo(desk, closed.override_id, reason="it passed") == half.session
     assert service.calendar(desk, "XNYS").session(FRIDAY) == half.session
-    assert service.undo(desk, half.override_id, reason="it never came") == shipped_calendar("XNYS").session(FRIDAY)
+    assert service.undo(desk, half.override_id, reason="it never came") == shipped_calendar("XNYS").session(
+        FRIDAY
+    )
     assert service.calendar(desk, "XNYS").version == shipped_calendar("XNYS").version
     undone = events(spine, EventType.SESSION_OVERRIDE_UNDONE)
     assert [(event.old_state, event.metadata["reason"]) for event in undone] == [
@@ -103,7 +92,9 @@ def test_page_shows_sessions_and_standing_overrides(desk):
 
 
 def test_overrides_read_back_as_they_were_made(desk, spine):
-    made = service.override(desk, "XHKG", SATURDAY, Hours(opens="09:30", closes="16:00"), reason="make-up day")
+    made = service.override(
+        desk, "XHKG", SATURDAY, Hours(opens="09:30", closes="16:00"), reason="make-up day"
+    )
     assert made.session.break_start_us == us("2026-01-10T12:00:00+08:00")
     assert stored.standing_overrides(spine.workspace.database.connection, "XHKG") == [made]
 
@@ -182,7 +173,9 @@ def test_refresh_shows_every_kind_of_difference_before_it_applies(desk, spine):
         "removed": [],
         "changed": ["2026-01-12"],
     }
-    row = spine.workspace.database.one("SELECT version, session_count, reason FROM sessions ORDER BY version_id DESC")
+    row = spine.workspace.database.one(
+        "SELECT version, session_count, reason FROM sessions ORDER BY version_id DESC"
+    )
     assert row == (ours.version, len(ours.sessions), "corrected")
 
 
@@ -207,7 +200,9 @@ def test_a_year_later_another_year_is_added(desk):
 
 def test_shipped_sessions_that_reach_further_take_over(desk, spine):
     ours = shipped_calendar("24/5")
-    shorter = replace(ours, last_day=date(2025, 12, 31), sessions=ours.sessions_between(ours.first_day, date(2025, 12, 31)))
+    shorter = replace(
+        ours, last_day=date(2025, 12, 31), sessions=ours.sessions_between(ours.first_day, date(2025, 12, 31))
+    )
     put_in_force(spine, shorter)
     assert service.calendar(desk, "24/5") == ours
 
@@ -252,8 +247,10 @@ def test_a_damaged_stored_calendar_is_found(desk, spine):
     put_in_force(spine, shipped_calendar("24/5"))
     connection = spine.workspace.database.connection
     connection.execute("DROP TRIGGER sessions_no_update")
-    connection.execute("UPDATE sessions SET sessions_text = replace(sessions_text, '2026-01-01', '2026-01-02')")
-    with pytest.raises(StorageCorrupt, match="stored sessions cannot be read .*not those of version"):
+    connection.execute(
+        "UPDATE sessions SET sessions_text = replace(sessions_text, '2026-01-01', '2026-01-02')"
+    )
+    with pytest.raises(StorageCorrupt, match=r"stored sessions cannot be read .*not those of version"):
         service.calendar(desk, "24/5")
 
 
@@ -268,7 +265,9 @@ def test_the_audit_chain_holds_over_all_of_it(desk, spine):
     made = service.override(desk, "XNYS", FRIDAY, CLOSED, reason="Störung \udcff")
     assert made.reason == "Störung \\udcff"
     service.undo(desk, made.override_id, reason="passed")
-    service.apply_refresh(desk, service.propose_refresh(desk, ["24/7"], first_day=date(2015, 1, 1)), reason="older")
+    service.apply_refresh(
+        desk, service.propose_refresh(desk, ["24/7"], first_day=date(2015, 1, 1)), reason="older"
+    )
     report = audit.verify(desk)
     assert report.ok
     assert report.events == 3

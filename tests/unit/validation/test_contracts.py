@@ -16,7 +16,13 @@ from dataspine.schemas.trade_data import TradeData
 from dataspine.validation.contracts import ContractValidator, contract_checks, rules_of, symbol_pattern
 
 NOW = datetime(2026, 1, 9, 22, tzinfo=UTC)
-QUOTE = {"symbol": "AAPL", "price": "100", "timestamp": "2026-01-09T21:00:00Z", "volume": "5", "source": "desk"}
+QUOTE = {
+    "symbol": "AAPL",
+    "price": "100",
+    "timestamp": "2026-01-09T21:00:00Z",
+    "volume": "5",
+    "source": "desk",
+}
 TRADE = {
     "trade_id": "T1",
     "client_id": "C1",
@@ -111,7 +117,9 @@ def test_a_required_field_without_value_is_missing(field: str, value: object) ->
     ],
 )
 def test_high_and_low_enclose_the_others(prices: dict[str, str], is_right: bool) -> None:
-    assert [violation.partition(":")[0] for violation in market(**prices)] == ([] if is_right else ["OHLC_ORDER"])
+    assert [violation.partition(":")[0] for violation in market(**prices)] == (
+        [] if is_right else ["OHLC_ORDER"]
+    )
 
 
 def test_every_violation_is_named_at_once() -> None:
@@ -130,7 +138,9 @@ def test_the_message_of_the_contract() -> None:
 
 
 def test_a_long_value_is_cut_in_the_message() -> None:
-    assert market(symbol="A" * 81) == ["SYMBOL_FORMAT: symbol does not fit the symbology, got " + "A" * 80 + "…"]
+    assert market(symbol="A" * 81) == [
+        "SYMBOL_FORMAT: symbol does not fit the symbology, got " + "A" * 80 + "…"
+    ]
 
 
 @pytest.mark.parametrize("found", ["{}", "{field}", "{message}", "%s", "\\1"])
@@ -186,8 +196,14 @@ def test_a_symbol_pattern_takes_its_characters_literally() -> None:
 def test_a_whole_number_below_64_bits_is_refused_in_a_chunk() -> None:
     """It has no integer value; without a violation it would be stored as no volume at all."""
     fields = {name: {"column": name} for name in ("symbol", "price", "volume", "timestamp")}
-    profile = SourceProfile.model_validate({"name": "desk", "kind": "market", "format": "csv", "fields": fields})
-    frame = pl.DataFrame({**{name: [QUOTE[name]] for name in fields}, "volume": ["-9223372036854775809"], "position": [1]})
+    profile = SourceProfile.model_validate(
+        {"name": "desk", "kind": "market", "format": "csv", "fields": fields}
+    )
+    frame = pl.DataFrame(
+        {**{name: [QUOTE[name]] for name in fields}, "volume": ["-9223372036854775809"], "position": [1]}
+    )
     columns = canonical_columns(frame, profile, rules_of(Kind.MARKET), origin=Origin())
     checks = contract_checks(columns, profile, received_at_us=us_from_datetime(NOW))
-    assert [(check.field, str(check.code)) for check in checks if check.violated.any()] == [("volume", "VOLUME_VALIDITY")]
+    assert [(check.field, str(check.code)) for check in checks if check.violated.any()] == [
+        ("volume", "VOLUME_VALIDITY")
+    ]

@@ -27,7 +27,14 @@ AT = datetime(2026, 1, 9, 15, tzinfo=UTC)
 
 def quote(symbol: str = "AAPL", minute: int = 0, **values: Any) -> dict[str, Any]:
     at = AT + timedelta(minutes=minute)
-    return {"symbol": symbol, "price": Decimal("1.5"), "timestamp": at, "volume": 5, "source": "desk", **values}
+    return {
+        "symbol": symbol,
+        "price": Decimal("1.5"),
+        "timestamp": at,
+        "volume": 5,
+        "source": "desk",
+        **values,
+    }
 
 
 def trade(trade_id: str | None = "T1", client_id: str = "C1", **values: Any) -> dict[str, Any]:
@@ -44,7 +51,9 @@ def as_frame(batch: list[dict[str, Any]]) -> pl.DataFrame:
 
 def as_canonical_frame(batch: list[dict[str, Any]]) -> pl.DataFrame:
     """As the heart has it: microseconds, decimal text, no source."""
-    frame = pl.DataFrame(batch).with_columns(pl.col("timestamp").dt.epoch("us"), pl.col("price").cast(pl.String))
+    frame = pl.DataFrame(batch).with_columns(
+        pl.col("timestamp").dt.epoch("us"), pl.col("price").cast(pl.String)
+    )
     return frame.drop("source")
 
 
@@ -144,7 +153,8 @@ def test_a_record_without_key_is_not_unique(batch: list[dict[str, Any]]) -> None
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [([quote()], [quote(), quote()]), ([quote()], []), ([{}], []), ([quote()], [quote("MSFT")])]
+    ("first", "second"),
+    [([quote()], [quote(), quote()]), ([quote()], []), ([{}], []), ([quote()], [quote("MSFT")])],
 )
 def test_other_content_is_not_idempotent(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
     assert not check_idempotency(first, second)
@@ -178,7 +188,12 @@ def test_a_failure_is_logged_with_counts_and_places(caplog: pytest.LogCaptureFix
         check_uniqueness([trade("T1"), trade("T2"), trade("T1")])
     (record,) = caplog.records
     assert record.message == "invariant_violated"
-    assert (record.invariant, record.records, record.violations, record.positions) == ("uniqueness", 3, 2, [1, 3])
+    assert (record.invariant, record.records, record.violations, record.positions) == (
+        "uniqueness",
+        3,
+        2,
+        [1, 3],
+    )
 
 
 def test_what_holds_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
