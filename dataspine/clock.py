@@ -71,6 +71,16 @@ class HeldClock(SystemClock):
         return self._now_us
 
 
+class FlowingClock(SystemClock):
+    """A clock that began at an instant of somebody's choice and goes on from there."""
+
+    def __init__(self, start_us: int) -> None:
+        self._offset_us = start_us - round(self.monotonic_s() * 1_000_000)
+
+    def now_us(self) -> int:
+        return self._offset_us + round(self.monotonic_s() * 1_000_000)
+
+
 def us_from_datetime(instant: datetime) -> int:
     """Microseconds UTC of an aware datetime.
 

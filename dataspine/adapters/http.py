@@ -67,6 +67,8 @@ class HttpPolicy:
     """Whether private and link-local addresses may be asked."""
     spool_dir: Path | None = None
     """Where large bodies wait until they are whole; unset, the system's folder for temporary files."""
+    admit: Callable[[], None] | None = None
+    """Called before every request; returns when the vendor takes one."""
 
 
 DEFAULT_POLICY = HttpPolicy()
@@ -133,6 +135,8 @@ class HttpTransport:
     def _page(self, client: httpx2.Client, guard: ConnectionGuard, url: httpx2.URL) -> Fetched | None:
         import httpx2
 
+        if self._policy.admit is not None:
+            self._policy.admit()
         with guard.within(self._settings.timeout_s):
             try:
                 guard.check_host(url.host, _port(url))

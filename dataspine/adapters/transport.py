@@ -107,10 +107,17 @@ def _recorded_blocks(content: bytes) -> Iterator[bytes]:
         yield content
 
 
-def transport_for(profile: SourceProfile, *, root: Path, secrets: Callable[[str], str]) -> Transport:
+def transport_for(
+    profile: SourceProfile,
+    *,
+    root: Path,
+    secrets: Callable[[str], str],
+    admit: Callable[[], None] | None = None,
+) -> Transport:
     """The transport of a source: `path` below `root` (the workspace) or absolute, or `url`.
 
-    An absolute path has its own folder as root. `secrets` gives the value of `env:NAME` or `file:PATH`.
+    An absolute path has its own folder as root. `secrets` gives the value of `env:NAME` or `file:PATH`; `admit` is
+    called before every request and returns when the vendor takes one.
 
     Raises: ConfigError unless exactly one of `path` and `url` is set.
     """
@@ -124,7 +131,7 @@ def transport_for(profile: SourceProfile, *, root: Path, secrets: Callable[[str]
     if profile.url is not None:
         from dataspine.adapters.http import HttpPolicy, HttpTransport
 
-        policy = HttpPolicy(spool_dir=root)
+        policy = HttpPolicy(spool_dir=root, admit=admit)
         return HttpTransport(profile.url, settings=profile.http, secrets=secrets, policy=policy)
     return _file_transport(str(profile.path), root=root)
 

@@ -110,7 +110,9 @@ class _Attempt:
         self._profile = profile
         self._options = options
         self._profile_json, self._config_hash = profile_text(profile)
-        self._payload = replace(payload, received_at_us=self._first_receipt(payload))
+        self._payload = payloads.as_received(
+            spine.workspace.database.connection, payload, source=profile.name
+        )
         self._publication: Publication | None = None
         self._repeats: Repeats | None = None
         """Known only where a second pass was needed."""
@@ -207,8 +209,7 @@ class _Attempt:
             profile_json=self._profile_json,
             now_us=self._spine.clock.now_us(),
         )
-        payload_id, _ = payloads.payload_row(tx, self._payload, source_id=source_id)
-        return source_id, payload_id
+        return source_id, payloads.payload_row(tx, self._payload, source_id=source_id)
 
     def _finish(self, tx: Connection, publication: Publication) -> RunSummary:
         counts = publication.tally.counts()
@@ -277,6 +278,12 @@ class _Attempt:
             run_id=publication.run_id,
             now_us=self._spine.clock.now_us(),
         )
+        known = publication.known_letters.get((letter.scope, letter.position))
+        if known and dead_letters.reopen(tx, known.letter_id, now_us=self._spine.clock.now_us()):
+            reopened = NewEvent(
+                EventType.LETTER_REOPENED, "dead_letter", str(known.letter_id), "resolved", "open"
+            )
+            self._spine.record(tx, reopened)
         event = self._event(EventType.RUN_REJECTED, publication.run_id, RunState.REJECTED, counts)
         sequence = self._spine.record(
             tx, replace(event, metadata={**event.metadata, "reasons": json.loads(letter.reasons_json)})
@@ -323,13 +330,6 @@ class _Attempt:
         with self._spine.workspace.database.transaction() as tx:
             self._publication.roll_back(tx)
         self._publication = self._publication.afresh()
-
-    def _first_receipt(self, payload: Payload) -> int:
-        """When these bytes came first: every later attempt judges them by that instant."""
-        known = payloads.first_receipt(
-            self._spine.workspace.database.connection, payload, source=self._profile.name
-        )
-        return payload.received_at_us if known is None else known
 
     def _payload_letter(self, error: PayloadError) -> NewLetter:
         return self._whole_letter(Scope.PAYLOAD, Violation(error.code, "", str(error)), records=1)

@@ -114,7 +114,7 @@ class Publication:
         restated = rows.received_since(tx, found.corrected, self._family, self.source_id, later)
         corrected = found.corrected.join(restated.select("position"), on="position", how="anti", maintain_order="left")
         if corrected.height and self.profile.contract.conflict == "dead":
-            outcome, corrected = _refused(outcome, corrected, self.profile), corrected.clear()
+            outcome, corrected = refused(outcome, corrected, self.profile), corrected.clear()
         place = {"source_id": self.source_id, "run_id": self.run_id}
         self.tally.inserted += rows.insert(tx, found.new, self._family, **place)
         self.tally.corrected += rows.correct(tx, corrected, self._family, **place)
@@ -173,7 +173,7 @@ class Publication:
         stored = self._stored_form(tx, outcome.accepted)
         found = rows.compare(tx, stored, self._family, source_id=self.source_id, run_id=self.run_id)
         newer = rows.received_since(tx, found.corrected, self._family, self.source_id, receipt)
-        return _refused(outcome, newer, self.profile) if newer.height else outcome
+        return refused(outcome, newer, self.profile) if newer.height else outcome
 
     def afresh(self) -> Publication:
         """The same run with nothing counted yet."""
@@ -192,20 +192,25 @@ class Publication:
         dead_letters.remove_of_run(tx, self.run_id, self.payload_id)
 
     def _stored_form(self, tx: Connection, accepted: pl.DataFrame) -> pl.DataFrame:
-        """Accepted rows with the store's columns: numbers for symbols, INTEGER volumes where volumes are whole."""
+        """Accepted rows with the store's columns; new symbols get their numbers."""
         pairs = accepted.select("source_symbol", "symbol").unique(maintain_order=True).rows()
-        numbers = self._symbols.numbers(tx, pairs)
-        frame = accepted.rename({"timestamp": "timestamp_us"}).with_columns(
-            symbol_id=accepted["symbol"].replace_strict(
-                list(numbers), list(numbers.values()), return_dtype=pl.Int64
-            )
+        return stored_form(accepted, self.profile, self._symbols.numbers(tx, pairs))
+
+
+def stored_form(accepted: pl.DataFrame, profile: SourceProfile, numbers: dict[str, int]) -> pl.DataFrame:
+    """Accepted rows with the store's columns: numbers for symbols, INTEGER volumes where volumes are whole."""
+    family = rows.FAMILIES[profile.kind]
+    frame = accepted.rename({"timestamp": "timestamp_us"}).with_columns(
+        symbol_id=accepted["symbol"].replace_strict(
+            list(numbers), list(numbers.values()), return_dtype=pl.Int64
         )
-        if self.profile.kind is Kind.MARKET and self.profile.volume == "integer":
-            frame = frame.with_columns(pl.col("volume").cast(pl.Int64))
-        return frame.select(*self._family.keys, *self._family.values, "position")
+    )
+    if profile.kind is Kind.MARKET and profile.volume == "integer":
+        frame = frame.with_columns(pl.col("volume").cast(pl.Int64))
+    return frame.select(*family.keys, *family.values, "position")
 
 
-def _refused(outcome: Outcome, rows_at_odds: pl.DataFrame, profile: SourceProfile) -> Outcome:
+def refused(outcome: Outcome, rows_at_odds: pl.DataFrame, profile: SourceProfile) -> Outcome:
     """The outcome with rows refused that contradict what an earlier payload brought."""
     at_odds = rows_at_odds.select("position")
     refused = outcome.accepted.join(at_odds, on="position", how="semi", maintain_order="left")

@@ -220,7 +220,7 @@ class _Retry:
         )
         payload_id = self._letters[0].payload_id
         if kept is not None:
-            payload_id, _ = payloads.payload_row(tx, kept, source_id=source_id, origin="edit")
+            payload_id = payloads.payload_row(tx, kept, source_id=source_id, origin="edit")
         begin = RunStart(source_id, payload_id, "redrive", config_hash, code_version(), now_us, owner())
         run_id = runs.start(tx, begin)
         return Publication(

@@ -191,9 +191,11 @@ class RetryHandler:
     def _bury(self, call: partial[Any], error: Exception, attempts: int) -> None:
         name, error_type, permanent = _name(call.func), type(error).__name__, is_permanent(error)
         letter = DeadTask(name, error_type, str(error), attempts, permanent, self._clock.now_us(), call)
-        self.dead_letters = [*self.dead_letters[-MAX_DEAD_LETTERS + 1 :], letter]
+        self.dead_letters.append(letter)
+        del self.dead_letters[:-MAX_DEAD_LETTERS]
         _LOG.error(
             "dead_task",
+            exc_info=error,
             extra={"task": name, "attempts": attempts, "error_type": error_type, "error": str(error)},
         )
 

@@ -212,7 +212,8 @@ def _cron_fires(schedule: Schedule, after_us: int) -> Iterator[int]:
 
 def _session_fires(schedule: Schedule, after_us: int) -> Iterator[int]:
     """Fires of one session after another, merged: an offset may reach past the next session's open."""
-    earliest_us = min(0, *(term.offset_us for term in schedule.terms if isinstance(term, EdgeOffset)), 0)
+    offsets_us = [term.offset_us for term in schedule.terms if isinstance(term, EdgeOffset)]
+    earliest_us = min([0, *offsets_us])
     pending: list[int] = []
     for session in _sessions_from(schedule, after_us):
         while pending and pending[0] < session.open_us + earliest_us:

@@ -59,6 +59,7 @@ class EventType(StrEnum):
     LETTER_RESOLVED = "letter_resolved", "A dead letter's record was stored at last."
     LETTER_DISCARDED = "letter_discarded", "An operator marked a dead letter as not wanted, with a reason."
     LETTER_RESTORED = "letter_restored", "An operator took a discard back."
+    LETTER_REOPENED = "letter_reopened", "A payload that was published once is refused again, whole."
     CALENDAR_REFRESHED = "calendar_refreshed", "Generated sessions took the place of a calendar's former ones."
     SESSION_OVERRIDDEN = (
         "session_overridden",

@@ -43,6 +43,8 @@ class Payload:
     object_name: str
     """File name or URL, without secrets."""
     received_at_us: int
+    payload_id: int | None = None
+    """Its number in the store, once it has one."""
 
 
 @dataclass(frozen=True, slots=True)

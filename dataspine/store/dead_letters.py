@@ -135,6 +135,16 @@ def resolve_many(tx: Connection, letter_ids: Sequence[int], *, run_id: int, now_
     return [number for number in letter_ids if tx.execute(statement, (run_id, now_us, number)).rowcount]
 
 
+def reopen(tx: Connection, letter_id: int, *, now_us: int) -> bool:
+    """Open a resolved letter again; whether it was one."""
+    cursor = tx.execute(
+        "UPDATE dead_letters SET state = 'open', resolved_by_run = NULL, resolved_key = NULL, changed_at_us = ?,"
+        " version = version + 1, attempts = attempts + 1 WHERE letter_id = ? AND state = 'resolved'",
+        (now_us, letter_id),
+    )
+    return int(cursor.rowcount) == 1
+
+
 def groups(tx: Connection, *, state: str = "open", source: str | None = None) -> list[tuple[Any, ...]]:
     """Letters of one state by source and fingerprint: (source, fingerprint, code, letters, first, last), most first."""
     where = " AND s.name = ?" if source else ""

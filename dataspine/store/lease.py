@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 2.0
 EXPIRY_S = 15.0
 """A lease whose engine has given no sign of life for so long may be taken over."""
-LOCK_NAME = "engine.lock"
+LOCK_NAME = "_engine.lock"
+"""No source is called so."""
 _EXPIRY_US = round(EXPIRY_S * 1_000_000)
 
 
@@ -29,7 +30,9 @@ class EngineLock:
         self._descriptor: int | None = None
 
     def try_lock(self) -> bool:
-        """Take the lock if its holder is gone; whether it was taken."""
+        """Take the lock if its holder is gone; whether it is ours now."""
+        if self._descriptor is not None:
+            return True
         make_private_directory(self._path.parent)
         descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:

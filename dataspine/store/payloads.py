@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -81,35 +82,34 @@ def _write(path: Path, blocks: Iterable[bytes]) -> tuple[str, int]:
     return digest.hexdigest(), size_bytes
 
 
-def payload_row(
-    tx: Connection, payload: Payload, *, source_id: int, origin: str = "fetch"
-) -> tuple[int, int]:
-    """Number and first receipt of a payload's row, which is made if it is not there.
-
-    The same bytes received again keep the instant of their first receipt, so that every verdict stays the same.
-    """
-    found = tx.execute(
-        "SELECT payload_id, received_at_us FROM payloads WHERE source_id = ? AND sha256 = ? AND object_name = ?",
-        (source_id, payload.sha256, payload.object_name),
-    ).fetchone()
-    if found:
-        return int(found[0]), int(found[1])
+def payload_row(tx: Connection, payload: Payload, *, source_id: int, origin: str = "fetch") -> int:
+    """Number of a payload's row, which is made if this is a new receipt."""
+    if payload.payload_id is not None:
+        return payload.payload_id
     cursor = tx.execute(
         "INSERT INTO payloads (sha256, source_id, size_bytes, object_name, origin, received_at_us)"
         " VALUES (?, ?, ?, ?, ?, ?)",
         (payload.sha256, source_id, payload.size_bytes, payload.object_name, origin, payload.received_at_us),
     )
-    return int(cursor.lastrowid or 0), payload.received_at_us
+    return int(cursor.lastrowid or 0)
 
 
-def first_receipt(tx: Connection, payload: Payload, *, source: str) -> int | None:
-    """When a source sent these bytes under this name first; None if it never did."""
-    found = tx.execute(
-        "SELECT received_at_us FROM payloads JOIN sources USING (source_id)"
-        " WHERE name = ? AND sha256 = ? AND object_name = ?",
-        (source, payload.sha256, payload.object_name),
+def as_received(tx: Connection, payload: Payload, *, source: str) -> Payload:
+    """The payload under the number and instant of its receipt, where it is known.
+
+    An object that still has the bytes it had is no news: whenever it is read again, it is judged as it was first. When
+    it had others in between, the vendor says something new, and that is a receipt of its own.
+    """
+    if payload.payload_id is not None:
+        return payload
+    newest = tx.execute(
+        "SELECT payload_id, received_at_us, sha256 FROM payloads JOIN sources USING (source_id)"
+        " WHERE name = ? AND object_name = ? ORDER BY payload_id DESC LIMIT 1",
+        (source, payload.object_name),
     ).fetchone()
-    return None if found is None else int(found[0])
+    if newest is None or newest[2] != payload.sha256:
+        return payload
+    return replace(payload, payload_id=int(newest[0]), received_at_us=int(newest[1]))
 
 
 def find_payload(tx: Connection, payload_id: int) -> tuple[Payload, str]:
@@ -118,4 +118,4 @@ def find_payload(tx: Connection, payload_id: int) -> tuple[Payload, str]:
         "SELECT sha256, size_bytes, object_name, received_at_us, origin FROM payloads WHERE payload_id = ?",
         (payload_id,),
     ).fetchone()
-    return Payload(row[0], row[1], row[2], row[3]), row[4]
+    return Payload(row[0], row[1], row[2], row[3], payload_id), row[4]

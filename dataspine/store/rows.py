@@ -169,6 +169,12 @@ def received_since(
     tx: Connection, rows: pl.DataFrame, family: Family, source_id: int, receipt: Receipt
 ) -> pl.DataFrame:
     """Those rows whose stored version came with this receipt or a later one."""
+    newest = tx.execute(
+        "SELECT 1 FROM payloads WHERE source_id = ? AND (received_at_us, payload_id) >= (?, ?) LIMIT 1",
+        (source_id, *receipt),
+    ).fetchone()
+    if newest is None or not rows.height:
+        return rows.clear()
     where = " AND ".join(f"t.{name} = ?" for name in family.keys)
     statement = (
         f"SELECT p.received_at_us, p.payload_id FROM {family.table} t JOIN runs USING (run_id)"

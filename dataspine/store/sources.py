@@ -71,6 +71,15 @@ def count_run(tx: Connection, source_id: int, run_id: int, *, inserted: int) -> 
     )
 
 
+def symbol_numbers(connection: Connection, symbols: Sequence[str]) -> dict[str, int]:
+    """Numbers of canonical symbols; those that nobody ever stored get passing ones below zero."""
+    numbers = {}
+    for place, symbol in enumerate(symbols, start=1):
+        found = connection.execute("SELECT symbol_id FROM symbols WHERE symbol = ?", (symbol,)).fetchone()
+        numbers[symbol] = -place if found is None else int(found[0])
+    return numbers
+
+
 class SymbolNumbers:
     """Numbers of symbols for one source; new ones get a row in the transaction at hand."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +10,11 @@ from types import TracebackType
 from typing import Self
 
 from dataspine.clock import Clock
-from dataspine.errors import BusyError, StorageCorrupt, StorageError
+from dataspine.errors import StorageCorrupt, StorageError
+from dataspine.store import lease
 from dataspine.store.database import Database, named_errors
 from dataspine.store.filesystem import make_private_directory
+from dataspine.store.locks import Holder, locked
 from dataspine.store.migrations import check_version, migrate, newest_version
 from dataspine.store.payloads import Archive
 
@@ -21,8 +22,6 @@ DATABASE_NAME = "dataspine.db"
 CONFIG_NAME = "dataspine.toml"
 SMALLEST_DATABASE_BYTES = 512
 """One page of the smallest size; SQLite takes anything shorter for an empty database and writes over it."""
-LOCK_WAIT_S = 30.0
-_LOCK_POLL_S = 0.05
 
 
 class Workspace:
@@ -35,11 +34,14 @@ class Workspace:
         self.home = home
         self.clock = clock
         self.archive = Archive(home / "payloads")
+        self.lease_token: int | None = None
+        """Of the lease under which everything here is done, where an engine does it."""
         with named_errors(home):
             make_private_directory(home)
             _refuse_foreign(home)
         # Two processes that make one database at once would each make the tables.
-        with self._locked("_schema", "another process is making the database"):
+        schema_lock = self._lock_path("_schema")
+        with locked(schema_lock, Holder(clock), refusal="another process is making the database"):
             _refuse_lost(home)
             self.database = Database(home / DATABASE_NAME)
             with closing_on_error(self.database):
@@ -59,32 +61,17 @@ class Workspace:
 
         Raises: BusyError after 30 s.
         """
-        with self._locked(source, "another process is ingesting this source"):
+        holder = Holder(self.clock, self.lease_token, self._newest_token)
+        refusal = "another process is ingesting this source"
+        with locked(self._lock_path(source), holder, refusal=refusal):
             yield
 
-    @contextmanager
-    def _locked(self, name: str, refusal: str) -> Iterator[None]:
-        locks = self.home / "locks"
-        with named_errors(locks):
-            make_private_directory(locks)
-            descriptor = os.open(locks / f"{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            self._wait_for(descriptor, name, refusal)
-            yield
-        finally:
-            os.close(descriptor)
+    def _lock_path(self, name: str) -> Path:
+        return self.home / "locks" / f"{name}.lock"
 
-    def _wait_for(self, descriptor: int, name: str, refusal: str) -> None:
-        deadline_s = self.clock.monotonic_s() + LOCK_WAIT_S
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if self.clock.monotonic_s() > deadline_s:
-                    raise BusyError(refusal, where=name, cure="Wait for it, then try again") from error
-                self.clock.sleep_s(_LOCK_POLL_S)
-            else:
-                return
+    def _newest_token(self) -> int:
+        standing = lease.read(self.database.connection)
+        return standing.token if standing else 0
 
 
 def open_for_reading(home: Path) -> Database:

@@ -110,7 +110,9 @@ def test_every_record_is_accounted_for(spine: Spine, parts: list[list[Sent]], ch
     for number, part in enumerate(parts):
         expected = model.ingest(part)
         counts = _ingest(spine, profile, part, f"part {number}", chunk).counts
-        assert {name: getattr(counts, name) for name in NAMES} == {name: expected.get(name, 0) for name in NAMES}
+        assert {name: getattr(counts, name) for name in NAMES} == {
+            name: expected.get(name, 0) for name in NAMES
+        }
         assert counts.rows_read == sum(expected.values()) - expected.get("skipped", 0)
     stored = stored_of(spine.workspace.database, profile.name)
     assert {row[0]: row[3] for row in stored.rows} == model.prices

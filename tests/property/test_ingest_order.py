@@ -137,7 +137,13 @@ def test_the_digest_tells_contents_apart(spine: Spine) -> None:
     one = {"symbol": "A", "timestamp": NOW_US // 1_000_000, "price": "1", "volume": 1}
     digests = {
         _digest(spine, _ingested(spine, [json.dumps({**one, **other}).encode()]))
-        for other in ({}, {"price": "1.5"}, {"volume": 2}, {"symbol": "B"}, {"timestamp": NOW_US // 1_000_000 - 1})
+        for other in (
+            {},
+            {"price": "1.5"},
+            {"volume": 2},
+            {"symbol": "B"},
+            {"timestamp": NOW_US // 1_000_000 - 1},
+        )
     }
     assert len(digests) == 5
     same = _digest(spine, _ingested(spine, [json.dumps({**one, "price": "1.50"}).encode()]))

@@ -40,9 +40,11 @@ CREATE TABLE payloads (
   size_bytes    INTEGER NOT NULL,               -- as received
   object_name   TEXT    NOT NULL,               -- file name or URL without secrets
   origin        TEXT    NOT NULL CHECK (origin IN ('fetch', 'edit')),  -- vendor, or an operator's edit of a letter
-  received_at_us INTEGER NOT NULL,              -- "now" for every judgement of this payload
-  UNIQUE (source_id, sha256, object_name)
+  received_at_us INTEGER NOT NULL               -- "now" for every judgement of this payload
 ) STRICT;
+CREATE INDEX payloads_by_object ON payloads (source_id, object_name, payload_id);
+CREATE INDEX payloads_by_receipt ON payloads (source_id, received_at_us, payload_id);
+CREATE INDEX payloads_by_hash ON payloads (sha256);
 
 CREATE TABLE runs (
   run_id        INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -130,7 +130,10 @@ def test_an_operator_who_insists_gets_the_good_and_a_letter_for_each_bad(spine: 
     (verdict,) = redrive(spine, _profile(), batch)
     assert verdict.passes
     letters = dead_letters.page(spine.workspace.database.connection)
-    assert [(letter.scope, letter.state) for letter in letters] == [("batch", "resolved"), *[("record", "open")] * 18]
+    assert [(letter.scope, letter.state) for letter in letters] == [
+        ("batch", "resolved"),
+        *[("record", "open")] * 18,
+    ]
     assert letters[0].resolved_by_run == verdict.run_id
     assert spine.workspace.database.one("SELECT count(*) FROM market_data_view") == (2,)
     assert account_for(make_desk(spine), deep=True).balanced

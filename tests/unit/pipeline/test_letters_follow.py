@@ -39,7 +39,9 @@ def spine(tmp_path: Path) -> Iterator[Spine]:
 
 def _unsigned() -> SourceProfile:
     """The same source read with the sign dropped, under which `-1` is good."""
-    fields = {name: mapping.model_dump(exclude_defaults=True) for name, mapping in quote_profile().fields.items()}
+    fields = {
+        name: mapping.model_dump(exclude_defaults=True) for name, mapping in quote_profile().fields.items()
+    }
     return quote_profile(fields={**fields, "price": {"column": "price", "abs": True}})
 
 
@@ -78,7 +80,9 @@ def test_a_discarded_letter_stays_discarded(spine: Spine) -> None:
     discard(desk, selected(desk, Selection(letter_ids=(1,))), reason="not wanted")
     ingest_quotes(spine, RECORDS, profile=_unsigned())
     assert [state for _, state, *_ in _states(spine)] == ["discarded", "resolved", "open"]
-    resolved = spine.workspace.database.rows("SELECT entity_id FROM audit_events WHERE event_type = 'letter_resolved'")
+    resolved = spine.workspace.database.rows(
+        "SELECT entity_id FROM audit_events WHERE event_type = 'letter_resolved'"
+    )
     assert resolved == [("2",)]
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dataspine.schemas.dead_letter import DeadLetter
     from dataspine.schemas.source import SourceProfile
 
+
 @pytest.fixture
 def spine(tmp_path: Path) -> Iterator[Spine]:
     """An empty workspace."""
@@ -42,7 +43,9 @@ def spine(tmp_path: Path) -> Iterator[Spine]:
 
 def _better_trades() -> SourceProfile:
     """Sells come as `S`, which the first mapping did not know."""
-    fields = {name: mapping.model_dump(exclude_defaults=True) for name, mapping in trade_profile().fields.items()}
+    fields = {
+        name: mapping.model_dump(exclude_defaults=True) for name, mapping in trade_profile().fields.items()
+    }
     return trade_profile(fields={**fields, "side": {"column": "side", "values": {"S": "SELL", "BUY": "BUY"}}})
 
 
@@ -69,7 +72,9 @@ def _fourteen(spine: Spine) -> None:
 def test_twelve_of_fourteen_pass(spine: Spine) -> None:
     _fourteen(spine)
     before = _content(spine)
-    expected = [(verdict.letter_id, verdict.passes) for verdict in rehearse(spine, _better_trades(), _letters(spine))]
+    expected = [
+        (verdict.letter_id, verdict.passes) for verdict in rehearse(spine, _better_trades(), _letters(spine))
+    ]
     assert [passes for _, passes in expected] == [True] * 12 + [False] * 2
     assert _content(spine) == before, "a rehearsal writes nothing"
     verdicts = redrive(spine, _better_trades(), _letters(spine))
@@ -181,7 +186,9 @@ def test_an_edit_keeps_both_texts(spine: Spine) -> None:
     assert kept[1] == f"edit of letter {letter.letter_id}"
     with spine.workspace.archive.open(kept[0]) as content:
         assert content.read() == fixed
-    events = spine.workspace.database.rows("SELECT event_type FROM audit_events WHERE entity_type = 'dead_letter'")
+    events = spine.workspace.database.rows(
+        "SELECT event_type FROM audit_events WHERE entity_type = 'dead_letter'"
+    )
     assert events == [("letter_edited",), ("letter_resolved",)]
     again = ingest_trades(spine, [trade("T1", side="HOLD"), trade("T2")])
     assert (again.counts.inserted, again.counts.corrected, again.counts.rejected) == (0, 0, 1)
@@ -192,7 +199,10 @@ def test_an_edit_keeps_both_texts(spine: Spine) -> None:
     ("replacement", "code"),
     [
         (b"", "RAGGED_ROW"),
-        (b"T1,C1,AAPL,BUY,1,1,2026-01-09T13:00:00Z,X\nT2,C1,AAPL,BUY,1,1,2026-01-09T13:00:00Z,X", "CSV_QUOTE"),
+        (
+            b"T1,C1,AAPL,BUY,1,1,2026-01-09T13:00:00Z,X\nT2,C1,AAPL,BUY,1,1,2026-01-09T13:00:00Z,X",
+            "CSV_QUOTE",
+        ),
         (b"T1,C1,AAPL,BUY,1", "RAGGED_ROW"),
         (b"\xff\xfe,C1,AAPL,BUY,1,1,2026-01-09T13:00:00Z,X,,", "ENCODING"),
         (b"x" * MAX_EDIT_BYTES, "SIZE"),

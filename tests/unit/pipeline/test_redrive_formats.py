@@ -95,7 +95,9 @@ FEEDS = {
         {"format": "csv", "csv": {"header": False, "columns": HEADER.split(",")}, "fields": QUOTE},
     ),
     "csv of a broker": Feed(
-        "Depot 17;;;\nsymbol;price;volume;at\nAAA;-1.234,50 €;10;2026-01-09T12:00:00Z\nTotal;;;\n".encode("cp1252"),
+        "Depot 17;;;\nsymbol;price;volume;at\nAAA;-1.234,50 €;10;2026-01-09T12:00:00Z\nTotal;;;\n".encode(
+            "cp1252"
+        ),
         "a.csv",
         {
             "format": "csv",
@@ -108,7 +110,9 @@ FEEDS = {
         },
     ),
     "csv in UTF-16, big end first": Feed(
-        b"\xfe\xff" + CSV_TEXT.encode("utf-16-be"), "a.csv", {"format": "csv", "encoding": "utf-16", "fields": QUOTE}
+        b"\xfe\xff" + CSV_TEXT.encode("utf-16-be"),
+        "a.csv",
+        {"format": "csv", "encoding": "utf-16", "fields": QUOTE},
     ),
     "csv in UTF-16 without mark": Feed(
         CSV_TEXT.encode("utf-16-le"), "a.csv", {"format": "csv", "encoding": "utf-16", "fields": QUOTE}
@@ -129,7 +133,9 @@ FEEDS = {
         {"format": "json", "fields": {**QUOTE, "symbol": {"envelope": "ticker"}}},
     ),
     "ndjson": Feed(NDJSON_TEXT.encode(), "a.ndjson", {"format": "ndjson", "fields": QUOTE}),
-    "ndjson, gzip": Feed(gzip.compress(NDJSON_TEXT.encode()), "a.ndjson.gz", {"format": "ndjson", "fields": QUOTE}),
+    "ndjson, gzip": Feed(
+        gzip.compress(NDJSON_TEXT.encode()), "a.ndjson.gz", {"format": "ndjson", "fields": QUOTE}
+    ),
     "ndjson in UTF-16": Feed(
         NDJSON_TEXT.encode("utf-16"), "a.ndjson", {"format": "ndjson", "encoding": "utf-16", "fields": QUOTE}
     ),

@@ -99,7 +99,9 @@ def test_a_number_without_letter_is_named(desk: Desk) -> None:
 
 def test_discard_and_restore_are_marks_with_a_reason(spine: Spine, desk: Desk) -> None:
     raw = letters.show(desk, 1).raw
-    assert letters.discard(desk, letters.selected(desk, Selection(letter_ids=(1, 2))), reason="test feed") == 2
+    assert (
+        letters.discard(desk, letters.selected(desk, Selection(letter_ids=(1, 2))), reason="test feed") == 2
+    )
     discarded = letters.show(desk, 1)
     assert (discarded.state, discarded.note, discarded.raw) == ("discarded", "test feed", raw)
     assert _ids(letters.selected(desk, ALL)) == [3, 4, 5]
@@ -126,7 +128,10 @@ def test_many_are_discarded_all_or_none(spine: Spine, desk: Desk) -> None:
     letters.discard(desk, seen[3:4], reason="one of them, meanwhile")
     with pytest.raises(BusyError, match="somebody else changed this letter first.*dead letter 4"):
         letters.discard(desk, seen, reason="all of them")
-    assert [letters.show(desk, number).state for number in range(1, 6)] == ["open"] * 3 + ["discarded", "open"]
+    assert [letters.show(desk, number).state for number in range(1, 6)] == ["open"] * 3 + [
+        "discarded",
+        "open",
+    ]
     assert len(_audit(spine)) == 1
 
 
@@ -141,7 +146,9 @@ def test_a_retry_across_sources_uses_each_source_as_it_was_used_last(spine: Spin
     """Neither source is configured: their files were named on the command line."""
     verdicts = letters.retry(desk, letters.selected(desk, ALL))
     assert [(verdict.letter_id, verdict.passes) for verdict in verdicts] == [(n, False) for n in range(1, 6)]
-    kinds = spine.workspace.database.rows("SELECT s.name, r.kind FROM runs r JOIN sources s USING (source_id)")
+    kinds = spine.workspace.database.rows(
+        "SELECT s.name, r.kind FROM runs r JOIN sources s USING (source_id)"
+    )
     assert kinds == [("quotes", "ingest"), ("other", "ingest"), ("quotes", "redrive"), ("other", "redrive")]
 
 

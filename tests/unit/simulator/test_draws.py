@@ -7,8 +7,8 @@ from dataspine.simulator.draws import SCALE, draw, draws
 
 def test_numbers_of_a_key_are_known():
     """SHAKE-256 of `a`, two bytes a number: a change here is another market for every seed."""
-    assert list(draws("a", 4)) == [31_110, 20_079, 39_539, 50_289]
-    assert draw("a") == 31_110
+    assert list(draws("a", 4)) == [32_390, 45_100, 23_119, 56_324]
+    assert draw("a") == 32_390
 
 
 def test_more_numbers_begin_with_fewer():

@@ -38,7 +38,12 @@ def test_a_fault_covers_its_start_and_not_its_end(instant_us, is_covered):
 
 @pytest.mark.parametrize(
     ("start_us", "end_us", "is_touched"),
-    [(0, 1_000_000, False), (0, 1_000_001, True), (2_999_999, 9_000_000, True), (3_000_000, 9_000_000, False)],
+    [
+        (0, 1_000_000, False),
+        (0, 1_000_001, True),
+        (2_999_999, 9_000_000, True),
+        (3_000_000, 9_000_000, False),
+    ],
 )
 def test_a_fault_touches_what_shares_an_instant(start_us, end_us, is_touched):
     assert fault().touches(start_us, end_us) is is_touched

@@ -1,0 +1,403 @@
+"""The simulator over real HTTP and real files: what it serves is accepted whole, and each fault is what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from dataspine.adapters.http import HttpTransport
+from dataspine.adapters.transport import DirectoryTransport
+from dataspine.calendars.shipped import shipped_calendar
+from dataspine.clock import FrozenClock
+from dataspine.errors import PayloadError, SourceUnavailable
+from dataspine.pipeline.stages import Outcome, process_payload
+from dataspine.presets import load_presets, overlay
+from dataspine.schemas.payload import Document, Payload
+from dataspine.schemas.source import SourceProfile
+from dataspine.simulator.drop import DropPlan, DropStyle, ExecutionDrop
+from dataspine.simulator.fault_plan import FaultCalendar, faults_from_texts
+from dataspine.simulator.faults import FaultSchedule
+from dataspine.simulator.ground_truth import GroundTruth
+from dataspine.simulator.simulation import Simulation, SimulationPlan, running
+from dataspine.simulator.tickers import tickers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dataspine.adapters.transport import Fetched, Transport
+
+CALENDAR = shipped_calendar("XNYS")
+MONDAY = CALENDAR.session(date(2026, 1, 5))
+TICKERS = tickers(25)
+SECRETS = {"env:KEY": "simulator"}
+RECEIVED_US = CALENDAR.session(date(2026, 1, 8)).open_us
+ROOT = Path(__file__).parents[2]
+BARS_PER_S = 200_000
+
+
+class Served:
+    """A simulation whose time the test moves, and sources that read it as the engine would."""
+
+    def __init__(self, simulation: Simulation, clock: FrozenClock) -> None:
+        self.simulation = simulation
+        self.clock = clock
+
+    def at(self, minutes: float) -> Served:
+        """So many minutes after Monday's open."""
+        self.clock.advance_s((MONDAY.open_us - self.clock.now_us()) / 1e6 + minutes * 60)
+        return self
+
+    def quotes(self, *, timeout_s: float = 10.0) -> Outcome:
+        return judged("iex_quote", self.transport(self.simulation.quotes_url, timeout_s=timeout_s))
+
+    def bars(
+        self, ticker: str = "AAPL", *, first: object = MONDAY.day, limit: int = 5_000, timeout_s: float = 10.0
+    ) -> Outcome:
+        url = f"{self.simulation.bars_url(ticker, str(first), str(MONDAY.day))}?limit={limit}"
+        return judged("polygon_aggs", self.transport(url, timeout_s=timeout_s))
+
+    def transport(self, url: str, *, timeout_s: float = 10.0) -> HttpTransport:
+        profile = made_profile(
+            "polygon_aggs",
+            url=url,
+            http={"params": {"apiKey": "env:KEY"}, "next_path": "next_url", "timeout_s": timeout_s},
+        )
+        return HttpTransport(url, settings=profile.http, secrets=SECRETS.__getitem__)
+
+
+def made_profile(preset: str, **keys: Any) -> SourceProfile:
+    table = overlay(load_presets()[preset], {"preset": preset, **keys})
+    return SourceProfile.model_validate({**table, "name": preset})
+
+
+def judged(preset: str, transport: Transport) -> Outcome:
+    """Everything that a transport gives now, as one payload."""
+    documents = [document(fetched) for fetched in transport.fetch()]
+    payload = Payload("0" * 64, 0, preset, RECEIVED_US)
+    return process_payload(payload, documents, made_profile(preset))
+
+
+def document(fetched: Fetched) -> Document:
+    return Document(fetched.object_name, [b"".join(fetched.open())])
+
+
+def codes(outcome: Outcome) -> list[str]:
+    return outcome.rejected["code"].to_list()
+
+
+@contextmanager
+def serving(*faults: str, **changes: Any) -> Iterator[Served]:
+    clock = FrozenClock(MONDAY.open_us)
+    schedule = FaultSchedule(faults_from_texts(faults, FaultCalendar(MONDAY.day, CALENDAR.zone)))
+    given: dict[str, Any] = {
+        "seed": 7,
+        "tickers": TICKERS,
+        "calendar": CALENDAR,
+        "sessions": (MONDAY,),
+        "start_us": MONDAY.open_us,
+        "speed": None,
+        "schedule": schedule,
+    }
+    with running(SimulationPlan(**given | changes), clock=clock) as simulation:
+        yield Served(simulation, clock)
+
+
+def dropped(folder: Path, style: DropStyle, *faults: str, minutes: float = 480) -> Outcome:
+    """Monday's files after so many minutes, delivered every seven and read in the end."""
+    schedule = FaultSchedule(faults_from_texts(faults, FaultCalendar(MONDAY.day, CALENDAR.zone)))
+    plan = SimulationPlan(7, TICKERS, CALENDAR, (MONDAY,), MONDAY.open_us, schedule=schedule)
+    truth = GroundTruth(None, schedule, clock=FrozenClock(0))
+    drop = ExecutionDrop(DropPlan(folder, style), [MONDAY], lines_of=plan.drop_lines, truth=truth)
+    for minute in range(0, int(minutes) + 1, 7):
+        drop.deliver_due(MONDAY.open_us + minute * 60_000_000)
+    documents = [document(fetched) for fetched in DirectoryTransport("*.csv", root=folder).fetch()]
+    return process_payload(
+        Payload("0" * 64, 0, "drop", RECEIVED_US), documents, made_profile("execution_csv")
+    )
+
+
+def test_everything_is_accepted_when_nothing_is_planned(tmp_path):
+    with serving() as served:
+        for minutes in (0, 0.5, 200, 390, 900):
+            outcome = served.at(minutes).quotes()
+            assert (outcome.accepted.height, codes(outcome)) == (25, []), minutes
+        for ticker in TICKERS:
+            outcome = served.bars(ticker.symbol, first="2025-12-23", limit=1_000)
+            assert codes(outcome) == []
+            assert outcome.duplicate == 0
+            assert outcome.accepted.height == outcome.records > 8 * 2
+    for style in DropStyle:
+        outcome = dropped(tmp_path / style, style)
+        assert (outcome.accepted.height, outcome.duplicate, codes(outcome)) == (591, 0, [])
+
+
+def test_pages_are_followed_to_the_end_of_the_range():
+    with serving() as served:
+        outcome = served.at(390).bars(first="2025-12-24", limit=100)
+        assert outcome.accepted.height == 210 + 6 * 390
+        whole = served.bars(first="2025-12-24", limit=50_000)
+        assert outcome.accepted.equals(whole.accepted)
+
+
+def test_a_client_that_has_the_answer_gets_none():
+    with serving() as served:
+        first = httpx2.get(served.simulation.quotes_url)
+        url, headers = served.simulation.quotes_url, {"If-None-Match": first.headers["ETag"]}
+        again = httpx2.get(url, headers=headers)
+        assert (again.status_code, again.content) == (304, b"")
+        served.at(1)
+        assert httpx2.get(url, headers=headers).status_code == 200
+
+
+def test_only_loopback_is_served():
+    with serving() as served:
+        assert served.simulation.origin.startswith("http://127.0.0.1:")
+
+
+def test_links_stay_on_the_host_that_the_client_named():
+    with serving() as served:
+        url = served.at(60).simulation.bars_url("AAPL", "2026-01-05", "2026-01-05")
+        named = url.replace("127.0.0.1", "localhost")
+        for asked in (url, named):
+            page = httpx2.get(asked, params={"apiKey": "simulator", "limit": 1}).json()
+            assert page["next_url"].startswith(asked.rpartition("/v2/")[0])
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        ("rate_limit_storm@10:00+1m:7", "429"),
+        ("server_errors@10:00+1m:502", "502"),
+        ("truncated_body@10:00+1m", "connection failed"),
+        ("truncated_body@10:00+1m:0", "connection failed"),
+    ],
+)
+def test_an_attempt_fails_and_may_be_tried_again(fault, found):
+    with serving(fault) as served:
+        for ask in (served.at(30).quotes, served.bars):
+            with pytest.raises(SourceUnavailable, match=found) as caught:
+                ask()
+            assert caught.value.retry_after_s == (7.0 if found == "429" else None)
+        served.at(31)
+        assert (codes(served.quotes()), codes(served.bars())) == ([], [])
+
+
+def test_a_hung_vendor_runs_into_the_clients_deadline_and_holds_up_nobody():
+    with serving("aggs.hang@10:00+1m:30") as served:
+        served.at(30)
+        started_s = time.monotonic()
+        with pytest.raises(SourceUnavailable, match="no whole answer within"):
+            served.bars(timeout_s=0.3)
+        assert codes(served.quotes()) == []
+        assert time.monotonic() - started_s < 5
+
+
+def test_the_server_stops_although_requests_hang():
+    failures: list[Exception] = []
+
+    def ask(url: str) -> None:
+        try:
+            httpx2.get(url, timeout=30)
+        except httpx2.HTTPError as error:
+            failures.append(error)
+
+    with serving("hang@10:00+1m:600") as served:
+        url = served.at(30).simulation.quotes_url
+        threads = [threading.Thread(target=ask, args=(url,)) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        started_s = time.monotonic()
+    for thread in threads:
+        thread.join(timeout=10)
+    assert time.monotonic() - started_s < 10
+    assert len(failures) == 5
+
+
+def test_garbage_is_a_payload_that_cannot_be_read():
+    with serving("garbage@10:00+1m") as served, pytest.raises(PayloadError):
+        served.at(30).quotes()
+
+
+def test_a_stale_feed_has_no_news():
+    with serving("stale_feed@10:00+10m") as served:
+        before, during, after = (served.at(minutes).quotes().accepted for minutes in (30, 39.9, 40))
+        assert before.equals(during)
+        assert not after.equals(during)
+
+
+def test_duplicates_are_counted_and_stored_once():
+    with serving("aggs.duplicates@10:00+5m:2") as served:
+        outcome = served.at(390).bars()
+        assert (outcome.records, outcome.duplicate, outcome.accepted.height) == (400, 10, 390)
+
+
+def test_late_prints_come_in_the_end():
+    with serving("aggs.late_prints@10:00+5m:15") as served:
+        early, later = (served.at(minutes).bars() for minutes in (45, 60))
+        assert early.accepted.height == 45 - 5
+        assert later.accepted.height == 60
+        assert codes(later) == []
+
+
+def test_a_restatement_has_other_values_under_the_same_keys():
+    with serving("restatement@10:00+5m:10") as served:
+        before, after = (served.at(minutes).bars().accepted for minutes in (44, 46))
+        both = before.join(after, on=["symbol", "timestamp"], suffix="_new")
+        assert both.height == before.height
+        assert both.filter(both["volume"] != both["volume_new"]).height == 5
+
+
+def test_bad_records_are_refused_and_no_others():
+    with serving("bad_records@10:00+10m:2") as served:
+        bars, quotes = served.at(35).bars(), served.quotes()
+        assert codes(bars) == [
+            "PRICE_VALIDITY",
+            "NUMBER_FORMAT",
+            "REQUIRED_FIELD",
+            "VOLUME_VALIDITY",
+            "TIMESTAMP_RANGE",
+        ]
+        assert bars.accepted.height == 35 - 5 + 2
+        assert len(codes(quotes)) + quotes.accepted.height == quotes.records == 25
+        assert 0 < len(codes(quotes)) <= 13
+
+
+def test_a_schema_change_is_seen_in_every_record():
+    with serving("schema_change@10:00+10m") as served:
+        bars, quotes = served.at(35).bars(), served.quotes()
+        assert (bars.accepted.height, quotes.accepted.height) == (0, 0)
+        assert set(codes(bars)) == set(codes(quotes)) == {"REQUIRED_FIELD"}
+        assert codes(served.at(40).bars()) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "rejected", "duplicate"),
+    [
+        ("duplicates@10:00+30m:2", 0, "twice"),
+        ("late_prints@10:00+30m:60", 0, 0),
+        ("stale_feed@10:00+30m", 0, 0),
+        ("bad_records@10:00+30m:1", "all", 0),
+        ("schema_change@10:00+30m", "all", 0),
+    ],
+)
+def test_faults_of_executions(tmp_path, fault, rejected, duplicate):
+    good = dropped(tmp_path / "good", DropStyle.RENAME)
+    start_us = MONDAY.open_us + 1_800_000_000
+    inside = good.accepted.filter(
+        good.accepted["timestamp"].is_between(start_us, start_us + 1_799_999_999)
+    ).height
+    outcome = dropped(tmp_path / "faulty", DropStyle.RENAME, f"executions.{fault}")
+    counts = {"all": inside, "twice": 2 * inside, 0: 0}
+    assert inside > 20
+    assert len(codes(outcome)) == counts[rejected]
+    assert outcome.duplicate == counts[duplicate]
+    assert outcome.accepted.height == good.accepted.height - counts[rejected]
+
+
+def test_a_torn_last_line_is_completed_later(tmp_path):
+    """Nobody can tell a torn line from a bad one before the file has grown."""
+    torn = dropped(tmp_path / "day", DropStyle.GROWING, minutes=203)
+    assert len(codes(torn)) == 1
+    whole = dropped(tmp_path / "day", DropStyle.GROWING)
+    assert codes(whole) == []
+    assert whole.accepted.height == 591
+
+
+def test_a_vendor_serves_bars_faster_than_they_are_stored():
+    """Backfill's requests, one session and symbol each: cold, every bar made on the way, and from the cache."""
+    sessions = CALENDAR.sessions_between(date(2025, 10, 1), date(2025, 12, 31))[:30]
+    symbols = [ticker.symbol for ticker in TICKERS[:20]]
+    rates = []
+    with serving(tickers=TICKERS[:20]) as served, httpx2.Client() as client:
+        served.at(390)
+        for _ in range(2):
+            started_s, count = time.perf_counter(), 0
+            for session in sessions:
+                for symbol in symbols:
+                    day = session.day.isoformat()
+                    url = served.simulation.bars_url(symbol, day, day)
+                    count += client.get(url, params={"apiKey": "simulator"}).content.count(b'{"v"')
+            rates.append(count / (time.perf_counter() - started_s))
+        assert count == sum(int(session.open_minutes) for session in sessions) * 20
+    print(f"bars per second, client included: cold {rates[0]:,.0f}, cached {rates[1]:,.0f}")
+
+
+ANNOUNCED = ("simulate", "--json", "--seed", "7", "--date", "2026-01-05", "--start", "10:00", "--speed", "1x")
+
+
+@contextmanager
+def simulate(*arguments: str, hash_seed: str = "0") -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """The command in a process of its own, and what it announced."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dataspine", *ANNOUNCED, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        line = process.stdout.readline()
+        assert line, process.stderr and process.stderr.read()
+        yield process, json.loads(line)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_told_to_stop(tmp_path, number):
+    drop, truth = tmp_path / "drop", tmp_path / "truth.jsonl"
+    faults = ("--fault", "server_errors@10:00+1h:503", "--ground-truth", str(truth))
+    with simulate("--drop-dir", str(drop), "--drop-style", "growing", *faults) as (process, announced):
+        assert announced["sessions"] == ["2026-01-05"]
+        assert announced["simulated_at"].startswith("2026-01-05T15:00:0")
+        assert httpx2.get(announced["quotes_url"]).status_code == 503
+        assert (drop / "executions_20260105.csv").read_bytes().startswith(b"trade_id,")
+        process.send_signal(number)
+        assert process.wait(timeout=10) == 0
+    lines = [json.loads(line) for line in truth.read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["planned", "played"]
+
+
+def test_a_seed_has_the_same_bytes_in_every_process():
+    """Whatever Python's hash seed: a day of bars, and executions that are all due."""
+    digests = set()
+    for hash_seed in ("1", "2"):
+        with simulate(hash_seed=hash_seed) as (_, announced):
+            url = announced["aggregates_url"].format(
+                ticker="KO", **{"from": "2025-12-30", "to": "2025-12-31"}
+            )
+            body = httpx2.get(url, params={"apiKey": "simulator"}).content
+            digests.add(hashlib.sha256(body).hexdigest())
+    assert len(digests) == 1
+
+
+def test_a_taken_port_is_the_operators_to_mend():
+    with serving() as served:
+        port = served.simulation.origin.rpartition(":")[2]
+        finished = subprocess.run(
+            [sys.executable, "-m", "dataspine", *ANNOUNCED, "--port", port],
+            capture_output=True,
+            check=False,
+            cwd=ROOT,
+            text=True,
+            timeout=60,
+        )
+    assert finished.returncode == 2
+    assert "--port 0" in finished.stderr
+    assert finished.stdout == ""
