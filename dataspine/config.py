@@ -11,7 +11,10 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
+from string import Formatter
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,8 +23,8 @@ from pydantic import BaseModel, Field, ValidationError
 from dataspine.errors import ConfigError
 from dataspine.presets import load_presets, overlay
 from dataspine.schemas.models import MODELS
+from dataspine.schemas.source import FieldMap, SourceProfile
 from dataspine.schemas.source import Settings as Table
-from dataspine.schemas.source import SourceProfile
 
 CONFIG_NAME = "dataspine.toml"
 ENV_PREFIX = "DATASPINE_"
@@ -30,6 +33,27 @@ Contradiction = tuple[tuple[str, ...], str, object]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 _OWN_VARIABLES = frozenset({"DATASPINE_HOME", "DATASPINE_NOW", "DATASPINE_ACTOR"})
 """Variables that the commands read themselves; they override no key."""
+_GIVEN = frozenset({"home", "file"})
+"""Fields of the settings that are no keys of the file."""
+MAX_SCALE = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a configuration's keys come from: a file's text, and variables over it."""
+
+    path: Path | None = None
+    text: str = ""
+    variables: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+
+    def of(self, key: tuple[str, ...]) -> str | None:
+        """The variable that set a key, else the file and line."""
+        for end in range(len(key), 0, -1):
+            if key[:end] in self.variables:
+                return f"environment variable {self.variables[key[:end]]}"
+        line = line_of(self.text, key)
+        parts = (str(self.path) if self.path else "", f"line {line}" if line else "")
+        return ", ".join(part for part in parts if part) or None
 
 
 class Settings(Table):
@@ -67,38 +91,40 @@ def read_settings(home: Path, *, environment: Mapping[str, str] | None = None) -
     path = home / CONFIG_NAME
     text = _text_of(path)
     table = _parsed(text, path)
-    _apply_environment(table, _environment(home, environment))
+    place = Place(path, text, _apply_environment(table, _environment(home, environment)))
     sources = table.pop("sources", {})
     if not isinstance(sources, dict):
-        raise _wrong(path, text, ("sources",), "must be a table of sources")
-    profiles = {name: profile_from_table(name, part, path=path, text=text) for name, part in sources.items()}
+        raise _wrong(place, ("sources",), "must be a table of sources")
+    for name in sorted(_GIVEN & table.keys()):
+        raise _wrong(place, (name,), _unknown(name, set(Settings.model_fields) - _GIVEN))
+    profiles = {name: profile_from_table(name, part, place=place) for name, part in sources.items()}
     root = (home / str(table.pop("data_root", "."))).resolve()
     given = {"home": home, "data_root": root, "file": path if text else None, "sources": profiles, **table}
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        raise _named(error, Settings, (), path=path, text=text) from error
+        raise _named(error, Settings, (), place) from error
 
 
-def profile_from_table(name: str, table: Any, *, path: Path | None = None, text: str = "") -> SourceProfile:
+def profile_from_table(name: str, table: Any, *, place: Place | None = None) -> SourceProfile:
     """The whole profile of a source: its own keys over its preset.
 
     Raises: ConfigError with file, key, line and cure.
     """
-    where = ("sources", name)
+    where, place = ("sources", name), place or Place()
     if not isinstance(table, dict):
-        raise _wrong(path, text, where, "must be a table")
+        raise _wrong(place, where, "must be a table")
     presets = load_presets()
     preset = table.get("preset", "")
-    if preset and preset not in presets:
-        raise _wrong(path, text, (*where, "preset"), "must be one of " + ", ".join(presets), found=preset)
+    if not isinstance(preset, str) or (preset and preset not in presets):
+        raise _wrong(place, (*where, "preset"), "must be one of " + ", ".join(presets), found=preset)
     merged = {**overlay(presets.get(preset, {}), table), "name": name}
     try:
         profile = SourceProfile.model_validate(merged)
     except ValidationError as error:
-        raise _named(error, SourceProfile, where, path=path, text=text) from error
+        raise _named(error, SourceProfile, where, place) from error
     for key, problem, found in _contradictions(profile):
-        raise _wrong(path, text, (*where, *key), problem, found=found)
+        raise _wrong(place, (*where, *key), problem, found=found)
     return profile
 
 
@@ -123,7 +149,7 @@ def resolve_secret(reference: str, *, environment: Mapping[str, str] | None = No
 def _secret_file(path: Path) -> str:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        secret = path.read_text(encoding="utf-8").strip()
+        secret = path.read_bytes().decode("utf-8", "replace").strip()
     except OSError as error:
         raise ConfigError(
             "a secret's file cannot be read", where=str(path), cure="Make it, mode 0600"
@@ -135,6 +161,9 @@ def _secret_file(path: Path) -> str:
             where=str(path),
             cure=f"chmod 600 {path}",
         )
+    if not secret or "\ufffd" in secret:
+        found = "bytes that are no UTF-8" if secret else "nothing"
+        raise ConfigError("a secret's file must hold its text", found=found, where=str(path))
     return secret
 
 
@@ -173,8 +202,12 @@ def _environment(home: Path, given: Mapping[str, str] | None) -> dict[str, str]:
     return {name: value for name, value in merged.items() if name.startswith(ENV_PREFIX)}
 
 
-def _apply_environment(table: dict[str, Any], variables: Mapping[str, str]) -> None:
-    """Lay `DATASPINE_SOURCES__IEX_QUOTES__PATH=…` over the file: two underscores go one table down."""
+def _apply_environment(table: dict[str, Any], variables: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Lay `DATASPINE_SOURCES__IEX_QUOTES__PATH=…` over the file: two underscores go one table down.
+
+    Which variable set which key.
+    """
+    applied = {}
     for name, value in variables.items():
         if name in _OWN_VARIABLES:
             continue
@@ -185,11 +218,13 @@ def _apply_environment(table: dict[str, Any], variables: Mapping[str, str]) -> N
             if not isinstance(target, dict):
                 raise ConfigError("a variable names a table below a plain value", where=name)
         target[key] = value
+        applied[*parents, key] = name
+    return applied
 
 
 def _contradictions(profile: SourceProfile) -> list[Contradiction]:
     """What is wrong with a profile whose keys are all well formed."""
-    return [*_unmapped(profile), *_misplaced(profile), *_misnamed(profile)]
+    return [*_unmapped(profile), *_misplaced(profile), *_misread(profile), *_misnamed(profile)]
 
 
 def _unmapped(profile: SourceProfile) -> Iterator[Contradiction]:
@@ -205,12 +240,68 @@ def _unmapped(profile: SourceProfile) -> Iterator[Contradiction]:
 def _misplaced(profile: SourceProfile) -> Iterator[Contradiction]:
     if profile.path and profile.url:
         yield ("url",), "must not stand beside path", None
-    if not profile.symbology.charset.isascii():
-        yield ("symbology", "charset"), "must be ASCII characters", None
+    if not profile.symbology.charset or not profile.symbology.charset.isascii():
+        yield ("symbology", "charset"), "must be ASCII characters, one at least", None
+    if not _is_day(profile.contract.earliest):
+        yield ("contract", "earliest"), "must be a day such as 1990-01-01", profile.contract.earliest
+    if not _is_template(profile.file_name or ""):
+        yield ("file_name",), "must be like {day}_{symbol}.csv, each name plain and once", profile.file_name
     if profile.format == "csv" and not profile.csv.header and not profile.csv.columns:
         yield ("csv", "columns"), "must name the columns of a file without header", None
     if "position" in profile.wire_paths():
         yield ("fields",), "must not read a column named position, which counts the records", None
+
+
+def _misread(profile: SourceProfile) -> Iterator[Contradiction]:
+    """Mappings that no text could be read by."""
+    marks = profile.csv.delimiter + profile.csv.quote
+    if len(set(marks)) < len(marks) or any(
+        mark.isalnum() or mark in "\r\n" or not mark.isascii() for mark in marks
+    ):
+        problem = "and quote must be two different ASCII characters, no letters, digits or line ends"
+        yield ("csv", "delimiter"), problem, repr(marks)
+    for name, mapping in profile.fields.items():
+        if not 0 <= mapping.scale <= MAX_SCALE:
+            yield ("fields", name, "scale"), f"must be 0 to {MAX_SCALE}", mapping.scale
+        mark = mapping.thousands
+        if mark is not None and (len(mark) != 1 or mark.isalnum() or mark in "+-" or mark == _point(mapping)):
+            yield (
+                ("fields", name, "thousands"),
+                "must be one character that numbers do not use otherwise",
+                repr(mark),
+            )
+        if mapping.unit and mapping.format:
+            yield ("fields", name, "format"), "must not stand beside unit", mapping.format
+        if mapping.zone is None and not _has_offset(mapping.format or "iso"):
+            yield ("fields", name, "format"), "needs zone beside it, for it has no offset", mapping.format
+
+
+def _point(mapping: FieldMap) -> str:
+    return "," if mapping.decimal_comma else "."
+
+
+def _has_offset(time_format: str) -> bool:
+    """Whether a text of this format tells its offset from UTC, or may."""
+    return time_format == "iso" or re.search(r"%[#:]*[zs+]", time_format) is not None
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return len(text) == len("1990-01-01") and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _is_template(text: str) -> bool:
+    try:
+        parts = [part for part in Formatter().parse(text) if part[1] is not None]
+    except ValueError:
+        return False
+    names = [str(name) for _, name, _, _ in parts]
+    plain = all(
+        str(name).isidentifier() and not spec and not conversion for _, name, spec, conversion in parts
+    )
+    return plain and len(set(names)) == len(names)
 
 
 def _misnamed(profile: SourceProfile) -> Iterator[Contradiction]:
@@ -235,7 +326,7 @@ def _is_zone(name: str) -> bool:
 
 
 def _named(
-    error: ValidationError, model: type[BaseModel], where: tuple[str, ...], *, path: Path | None, text: str
+    error: ValidationError, model: type[BaseModel], where: tuple[str, ...], place: Place
 ) -> ConfigError:
     """The first error of pydantic as one of ours."""
     first = error.errors(include_url=False, include_input=False)[0]
@@ -243,7 +334,7 @@ def _named(
     problem = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         problem = _unknown(key[-1], _keys_at(model, key[:-1]))
-    return _wrong(path, text, (*where, *key), problem)
+    return _wrong(place, (*where, *key), problem)
 
 
 def _keys_at(model: type[BaseModel], key: tuple[str, ...]) -> set[str]:
@@ -263,15 +354,11 @@ def _unknown(key: str, known: set[str]) -> str:
     return "is no key that is known here" + (f"; did you mean {close[0]}?" if close else "")
 
 
-def _wrong(
-    path: Path | None, text: str, key: tuple[str, ...], problem: str, *, found: object = None
-) -> ConfigError:
-    line = line_of(text, key)
-    where = ", ".join(part for part in (str(path) if path else "", f"line {line}" if line else "") if part)
+def _wrong(place: Place, key: tuple[str, ...], problem: str, *, found: object = None) -> ConfigError:
     return ConfigError(
         f"{'.'.join(key)} {problem}",
         found=found,
-        where=where or None,
+        where=place.of(key),
         cure="Every key is described in docs/reference/config.md",
     )
 

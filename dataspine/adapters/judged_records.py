@@ -16,13 +16,14 @@ from dataspine.clock import datetime_from_us
 from dataspine.errors import PayloadError
 from dataspine.normalization.coerce import Origin, canonical_columns, wire_text
 from dataspine.normalization.normalizer import Rejection
-from dataspine.schemas.codes import Code, Violation
+from dataspine.schemas.codes import Violation
 from dataspine.schemas.column import Check, Column
-from dataspine.schemas.fields import InstantRule, NumberRule, Rule, found_text
+from dataspine.schemas.fields import InstantRule, NumberRule, Rule
 from dataspine.schemas.models import MODELS
 from dataspine.schemas.payload import Document, RawChunk
 from dataspine.schemas.source import SourceProfile
 from dataspine.validation.contracts import contract_checks, rules_of
+from dataspine.validation.refusal import all_reasons
 
 _PROBED_RECORDS = 64
 _TELLING_FIELDS = ("symbol", "price", "timestamp")
@@ -84,28 +85,12 @@ def _judge(
 
 
 def _reasons(chunk: RawChunk, checks: Sequence[Check], profile: SourceProfile) -> dict[int, list[Violation]]:
-    """Reasons by position, in order; faults of form first, and no second reason for what they left empty."""
-    field_of = {path: name for name, mapping in profile.fields.items() for path in mapping.wire_paths()}
+    """Reasons by position, in order."""
     reasons: dict[int, list[Violation]] = {}
-    for fault in chunk.faults:
-        violation = Violation(str(fault.code), field_of.get(fault.field, fault.field), fault.message)
-        reasons.setdefault(fault.position, []).append(violation)
-    faulty = {(position, violation.field) for position, found in reasons.items() for violation in found}
-    positions = chunk.frame["position"]
-    for check in checks:
-        for row in check.violated.arg_true().to_list():
-            if check.code is Code.REQUIRED and (positions[row], check.field) in faulty:
-                continue
-            reasons.setdefault(positions[row], []).append(_violation(check, row))
+    found = all_reasons(checks, chunk.frame["position"], chunk.faults, profile)
+    for position, code, field_name, message in found.iter_rows():
+        reasons.setdefault(position, []).append(Violation(code, field_name, message))
     return dict(sorted(reasons.items()))
-
-
-def _violation(check: Check, row: int) -> Violation:
-    found = "nothing" if check.found is None else check.found[row]
-    shown = found if check.template == "{}" else found_text("nothing" if found is None else found)
-    return Violation(
-        str(check.code), check.field, check.template.replace("{field}", check.field).replace("{}", shown)
-    )
 
 
 def _rows(

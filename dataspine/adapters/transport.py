@@ -34,6 +34,8 @@ class Fetched:
     """Starts reading the object's bytes, in blocks; may be called again."""
     received: dict[str, str] = field(default_factory=dict)
     """What came with the bytes, where it is known: `status`, `etag`, `last_modified`."""
+    size_bytes: int | None = None
+    """Of a file, when it was looked at."""
 
 
 class Transport(Protocol):
@@ -62,27 +64,29 @@ class RecordedTransport:
 class FileTransport:
     """One regular file under a root that it cannot leave, not even by a symbolic link."""
 
-    def __init__(self, path: str, *, root: Path) -> None:
+    def __init__(self, path: str, *, root: Path, may_grow: bool = False) -> None:
         self._path = path
         self._root = root
+        self._may_grow = may_grow
 
     def fetch(self) -> Iterator[Fetched]:
-        yield _fetched_file(self._path, root=self._root)
+        yield _fetched_file(self._path, root=self._root, may_grow=self._may_grow)
 
 
 class DirectoryTransport:
     """Every file that matches a glob under a root, by name; hidden and unfinished files are left alone."""
 
-    def __init__(self, pattern: str, *, root: Path) -> None:
+    def __init__(self, pattern: str, *, root: Path, may_grow: bool = False) -> None:
         self._pattern = pattern
         self._root = root
+        self._may_grow = may_grow
 
     def fetch(self) -> Iterator[Fetched]:
         """As promised by Transport; a file that must be refused is reported after the others were given."""
         refusals: list[SourceRefused] = []
         for name in self._names():
             try:
-                fetched = _fetched_file(name, root=self._root)
+                fetched = _fetched_file(name, root=self._root, may_grow=self._may_grow)
             except SourceRefused as error:
                 refusals.append(error)
             else:
@@ -133,15 +137,15 @@ def transport_for(
 
         policy = HttpPolicy(spool_dir=root, admit=admit)
         return HttpTransport(profile.url, settings=profile.http, secrets=secrets, policy=policy)
-    return _file_transport(str(profile.path), root=root)
+    return _file_transport(str(profile.path), root=root, may_grow=profile.take == "grow")
 
 
-def _file_transport(path: str, *, root: Path) -> Transport:
+def _file_transport(path: str, *, root: Path, may_grow: bool) -> Transport:
     is_glob = not _GLOB_CHARACTERS.isdisjoint(path)
     if PurePath(path).is_absolute():
         root = Path(_fixed_folder(path)) if is_glob else Path(path).parent
         path = str(PurePath(path).relative_to(root))
-    return DirectoryTransport(path, root=root) if is_glob else FileTransport(path, root=root)
+    return (DirectoryTransport if is_glob else FileTransport)(path, root=root, may_grow=may_grow)
 
 
 def _fixed_folder(pattern: str) -> str:
@@ -155,7 +159,7 @@ def _is_left_alone(path: PurePath) -> bool:
     return any(part.startswith(".") for part in path.parts) or path.suffix in _UNFINISHED_SUFFIXES
 
 
-def _fetched_file(path: str, *, root: Path) -> Fetched:
+def _fetched_file(path: str, *, root: Path, may_grow: bool) -> Fetched:
     """The file's name, time and a way to read it, once it is known to be a regular file inside the root."""
     resolved = _inside(path, root=root)
     with _source_errors(str(root / path)):
@@ -163,8 +167,9 @@ def _fetched_file(path: str, *, root: Path) -> Fetched:
     _require_regular(status, where=str(root / path))
     return Fetched(
         PurePath(path).as_posix(),
-        partial(_file_blocks, resolved),
+        partial(_growing_blocks if may_grow else _file_blocks, resolved),
         {"last_modified": iso_from_us(status.st_mtime_ns // 1000)},
+        status.st_size,
     )
 
 
@@ -218,6 +223,19 @@ def _file_blocks(path: Path) -> Iterator[bytes]:
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         found = f"{before.st_size} bytes before and {after.st_size} after"
         raise SourceUnavailable("file changed while it was read", found=found, where=where, cure=_DROP_CURE)
+
+
+def _growing_blocks(path: Path) -> Iterator[bytes]:
+    """The file's bytes up to its size of now; what is appended meanwhile waits."""
+    where = str(path)
+    with _source_errors(where), _opened(path) as file:
+        status = os.fstat(file.fileno())
+        _require_regular(status, where=where)
+        _require_small(status.st_size, where=where)
+        left = status.st_size
+        while left and (block := file.read(min(left, BLOCK_BYTES))):
+            left -= len(block)
+            yield block
 
 
 def _opened(path: Path) -> BinaryIO:

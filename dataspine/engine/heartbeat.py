@@ -6,15 +6,18 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from dataspine.audit import anchors
 from dataspine.engine.build import ENGINE
 from dataspine.engine.jobs import put_back_lost
 from dataspine.errors import BusyError
 from dataspine.pipeline.spine import Spine, owner
 from dataspine.schemas.audit_event import EventType, NewEvent
-from dataspine.store import lease
+from dataspine.store import audit_events, lease
 from dataspine.store.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from dataspine.engine.build import EngineSetup
     from dataspine.schemas.job import Lease
     from dataspine.store.sqlite import Connection
@@ -33,6 +36,7 @@ class Tenure:
         self.spine = Spine(Workspace(setup.home, setup.clock), ENGINE)
         self.before: Lease | None = None
         """The lease of the engine before this one."""
+        self._anchor: anchors.Anchor | None = None
         try:
             self.lease = self._taken()
         except BaseException:
@@ -47,7 +51,12 @@ class Tenure:
 
     def take_over(self) -> int:
         """Put back what the engine before left in hand; how many slices."""
-        return put_back_lost(self.spine, in_hand=())
+        return self.put_back_lost(in_hand=())
+
+    def put_back_lost(self, *, in_hand: Collection[tuple[int, int]]) -> int:
+        """Put back every running slice that no worker has in hand; how many."""
+        with self.spine.workspace.database.transaction() as tx:
+            return put_back_lost(self.spine, tx, in_hand=in_hand, why="its engine died or could not write")
 
     def fenced_spine(self) -> Spine:
         """Another connection for another thread, which can write as long as the lease is held."""
@@ -65,18 +74,27 @@ class Tenure:
             pass
 
     def end(self) -> None:
-        """Give the lease back, so that whatever still runs under it can write nothing.
+        """Put back what is still in hand and give the lease back: whatever runs on under it can write nothing.
 
         Raises: LeaseLost if it was taken by another engine.
         """
         try:
             with self.spine.workspace.database.transaction() as tx:
+                put_back_lost(self.spine, tx, in_hand=(), why="the engine was stopped")
                 event = NewEvent(EventType.LEASE_RELEASED, "lease", str(self.token), self.lease.owner, None)
                 self.spine.record(tx, event)
                 lease.release(tx, self.token, now_us=self._setup.clock.now_us())
             self.spine.anchor()
         finally:
             self._close()
+
+    def anchor_if_due(self) -> None:
+        """Keep the newest audit hash outside the database when enough has happened since the last time."""
+        newest = audit_events.last(self.spine.workspace.database.connection)
+        now_us = self._setup.clock.now_us()
+        if newest is not None and anchors.needs_anchor(self._anchor, newest.sequence, now_us):
+            self.spine.anchor()
+            self._anchor = anchors.Anchor(newest.sequence, newest.hash, now_us)
 
     def abandon(self) -> None:
         """Close everything without a word to the database: the lease belongs to somebody else, or storage failed."""

@@ -11,6 +11,7 @@ from dataspine.errors import DataspineError
 from dataspine.schemas.audit_event import EventType, NewEvent
 from dataspine.schemas.job import Job, JobState, Slice, SliceState
 from dataspine.store import jobs
+from dataspine.store.jobs import Wanted
 
 if TYPE_CHECKING:
     from dataspine.pipeline.spine import Spine
@@ -58,9 +59,7 @@ def slice_name(job_id: int, slice_no: int) -> str:
     return f"{job_id}/{slice_no}"
 
 
-def claim(
-    spine: Spine, *, token: int, without: Collection[str], job_id: int | None = None
-) -> Task | None:
+def claim(spine: Spine, *, token: int, without: Collection[str], job_id: int | None = None) -> Task | None:
     """Take the slice that goes first, of this job or of any; None if nothing may be tried now.
 
     Raises: LeaseLost, BusyError, StorageError.
@@ -91,9 +90,7 @@ def claim(
 def succeed(spine: Spine, task: Task, result: SliceResult, *, also: Callable[[Connection], None]) -> None:
     """Close a slice that was done, and its job if that was the last; `also` runs in the same transaction."""
     with spine.workspace.database.transaction() as tx:
-        jobs.finish_slice(
-            tx, task.job.job_id, task.slice.slice_no, result, now_us=spine.clock.now_us()
-        )
+        jobs.finish_slice(tx, task.job.job_id, task.slice.slice_no, result, now_us=spine.clock.now_us())
         metadata = {
             "source": task.source,
             "partition": task.slice.partition,
@@ -125,9 +122,7 @@ def fail(spine: Spine, task: Task, setback: Setback, *, also: Callable[[Connecti
             event, state = EventType.SLICE_FAILED, SliceState.FAILED
         else:
             not_before_us = now_us + round(setback.delay_s * US_PER_S)
-            jobs.defer_slice(
-                tx, job_id, slice_no, error=text, not_before_us=not_before_us, now_us=now_us
-            )
+            jobs.defer_slice(tx, job_id, slice_no, error=text, not_before_us=not_before_us, now_us=now_us)
             event, state = EventType.SLICE_DEFERRED, SliceState.QUEUED
             metadata["not_before_us"] = not_before_us
         _record(spine, tx, task, event, SliceState.RUNNING, state, metadata)
@@ -142,18 +137,15 @@ def put_back(spine: Spine, task: Task, *, why: str) -> None:
         _put_back(spine, tx, task, why)
 
 
-def put_back_lost(spine: Spine, *, in_hand: Collection[tuple[int, int]]) -> int:
-    """Put every running slice back that nobody has in hand: its engine died or was replaced. Their number."""
-    lost = [
-        piece
-        for piece in jobs.running(spine.workspace.database.connection)
-        if (piece.job_id, piece.slice_no) not in in_hand
-    ]
+def put_back_lost(
+    spine: Spine, tx: Connection, *, in_hand: Collection[tuple[int, int]], why: str
+) -> int:
+    """Put every running slice back that nobody has in hand, in the transaction at hand; their number."""
+    lost = [piece for piece in jobs.running(tx) if (piece.job_id, piece.slice_no) not in in_hand]
     for piece in lost:
-        with spine.workspace.database.transaction() as tx:
-            job = jobs.find(tx, piece.job_id)
-            if job is not None:
-                _put_back(spine, tx, Task(job, piece), "its engine died or was replaced")
+        job = jobs.find(tx, piece.job_id)
+        if job is not None:
+            _put_back(spine, tx, Task(job, piece), why)
     return len(lost)
 
 
@@ -163,7 +155,9 @@ def settle(spine: Spine, tx: Connection, job_id: int) -> None:
     job = jobs.find(tx, job_id)
     if job is None or job.state in ENDED or counts.keys() & {SliceState.QUEUED, SliceState.RUNNING}:
         return
-    if job.state is JobState.CANCELLING or (SliceState.CANCELLED in counts and SliceState.FAILED not in counts):
+    if job.state is JobState.CANCELLING or (
+        SliceState.CANCELLED in counts and SliceState.FAILED not in counts
+    ):
         state = JobState.CANCELLED
     elif SliceState.FAILED in counts:
         state = JobState.FAILED
@@ -198,7 +192,11 @@ def set_job_state(
 
 def _put_back(spine: Spine, tx: Connection, task: Task, why: str) -> None:
     jobs.put_back_slice(tx, task.job.job_id, task.slice.slice_no)
-    metadata = {"source": task.source, "partition": task.slice.partition, "why": why}
+    metadata: dict[str, object] = {
+        "source": task.source,
+        "partition": task.slice.partition,
+        "why": why,
+    }
     _record(spine, tx, task, EventType.SLICE_PUT_BACK, SliceState.RUNNING, SliceState.QUEUED, metadata)
     _cancel_rest(tx, task.job.job_id)
     settle(spine, tx, task.job.job_id)

@@ -56,7 +56,8 @@ def asked(profile: SourceProfile, day: date, symbols: Sequence[str]) -> Iterator
             cure='Write symbols = ["AAPL", "MSFT"]',
         )
     for symbol in symbols if "symbol" in names else ("",):
-        values = {"symbol": symbol, "symbols": ",".join(symbols), **dict.fromkeys(DAY_NAMES, day)}
+        values: dict[str, str | date] = {"symbol": symbol, "symbols": ",".join(symbols)}
+        values |= dict.fromkeys(DAY_NAMES, day)
         yield _filled(profile, values)
 
 

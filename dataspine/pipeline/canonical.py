@@ -105,7 +105,9 @@ def conflict_message(kind: Kind) -> pl.Expr:
             pl.col("client_id"),
         )
     instant = pl.from_epoch("timestamp", time_unit="us").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
-    return pl.format("{} at {} stands more than once in this payload with different values", pl.col("symbol"), instant)
+    return pl.format(
+        "{} at {} stands more than once in this payload with different values", pl.col("symbol"), instant
+    )
 
 
 def canonical_lines(frame: pl.DataFrame, kind: Kind) -> bytes:
@@ -144,7 +146,9 @@ class OrderMeter:
             {"symbol": list(self._last), "carried": list(self._last.values())},
             schema={"symbol": pl.String, "carried": pl.Int64},
         )
-        times = accepted.select("symbol", "timestamp").join(last, on="symbol", how="left", maintain_order="left")
+        times = accepted.select("symbol", "timestamp").join(
+            last, on="symbol", how="left", maintain_order="left"
+        )
         before = pl.coalesce(pl.col("timestamp").shift(1).over("symbol"), "carried")
         late = times.select((pl.col("timestamp") < before).sum()).item()
         newest = accepted.group_by("symbol").agg(pl.col("timestamp").last())

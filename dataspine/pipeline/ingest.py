@@ -12,13 +12,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from dataspine.adapters.container import documents
 from dataspine.errors import PayloadError
 from dataspine.pipeline.publish import CrossChunkConflict, Publication
-from dataspine.pipeline.spine import Spine, code_version, owner
+from dataspine.pipeline.spine import Spine, code_version, owner, profile_text
 from dataspine.pipeline.stages import Outcome, Repeats, find_repeats, process_chunks
 from dataspine.schemas.audit_event import EventType, NewEvent
 from dataspine.schemas.codes import Code, Violation
@@ -86,26 +85,19 @@ def recover(spine: Spine, source: str) -> list[int]:
     for run_id in lost:
         with database.transaction() as tx:
             runs.take_back(tx, run_id, now_us=spine.clock.now_us())
-            event = NewEvent(EventType.RUN_INTERRUPTED, "run", str(run_id), RunState.RUNNING, RunState.INTERRUPTED)
+            event = NewEvent(
+                EventType.RUN_INTERRUPTED, "run", str(run_id), RunState.RUNNING, RunState.INTERRUPTED
+            )
             spine.record(tx, event)
     return lost
-
-
-OPERATION = frozenset({"schedule", "schedule_zone", "calendar", "catch_up", "retry", "rate", "take", "done_marker"})
-"""Keys of a profile that say when and how often, and never what a record becomes."""
-
-
-def profile_text(profile: SourceProfile) -> tuple[str, str]:
-    """What a profile makes of records, as canonical JSON, and its hash."""
-    table = profile.model_dump(mode="json", by_alias=True, exclude=set(OPERATION))
-    text = json.dumps(table, sort_keys=True, separators=(",", ":"))
-    return text, sha256(text.encode()).hexdigest()
 
 
 class _Attempt:
     """One payload on its way through the heart into the store."""
 
-    def __init__(self, spine: Spine, profile: SourceProfile, payload: Payload, options: IngestOptions) -> None:
+    def __init__(
+        self, spine: Spine, profile: SourceProfile, payload: Payload, options: IngestOptions
+    ) -> None:
         self._spine = spine
         self._profile = profile
         self._options = options
@@ -127,7 +119,9 @@ class _Attempt:
                 self._repeats = self._found_repeats()
                 return self._publish(self._outcomes())
         except PayloadError as error:
-            return self._refuse(self._payload_letter(error), RunCounts(1, rejected=1, reasons={error.code: 1}))
+            return self._refuse(
+                self._payload_letter(error), RunCounts(1, rejected=1, reasons={error.code: 1})
+            )
 
     def _outcomes(self) -> Generator[Outcome]:
         payload, chunk_records = self._payload, self._options.chunk_records
@@ -303,8 +297,14 @@ class _Attempt:
 
     def _record_corrections(self, tx: Connection, publication: Publication) -> None:
         changes = revisions.newest_changes(tx, self._profile.kind, publication.run_id)
-        metadata = {"source": self._profile.name, "corrected": publication.tally.corrected, "changes": changes}
-        self._spine.record(tx, NewEvent(EventType.RECORD_CORRECTED, "run", str(publication.run_id), metadata=metadata))
+        metadata = {
+            "source": self._profile.name,
+            "corrected": publication.tally.corrected,
+            "changes": changes,
+        }
+        self._spine.record(
+            tx, NewEvent(EventType.RECORD_CORRECTED, "run", str(publication.run_id), metadata=metadata)
+        )
 
     def _resolve_letters(self, tx: Connection, publication: Publication) -> None:
         """Close letters of this payload whose records have been published, those for all of it included."""
@@ -320,7 +320,10 @@ class _Attempt:
         for letter_id in marked:
             metadata = {"run_id": publication.run_id}
             self._spine.record(
-                tx, NewEvent(EventType.LETTER_RESOLVED, "dead_letter", str(letter_id), "open", "resolved", metadata)
+                tx,
+                NewEvent(
+                    EventType.LETTER_RESOLVED, "dead_letter", str(letter_id), "open", "resolved", metadata
+                ),
             )
 
     def _start_over(self) -> None:
@@ -341,13 +344,17 @@ class _Attempt:
             f"{counts.rejected} of {counts.rows_read} records refused ({share:.1%}, limit {limit:.1%}):"
             f" {worst}; nothing was published"
         )
-        return self._whole_letter(Scope.BATCH, Violation(Code.REJECT_RATIO, "", message), records=counts.rows_read)
+        return self._whole_letter(
+            Scope.BATCH, Violation(Code.REJECT_RATIO, "", message), records=counts.rows_read
+        )
 
     def _whole_letter(self, scope: Scope, reason: Violation, *, records: int) -> NewLetter:
         with closing(self._spine.workspace.archive.open(self._payload.sha256)) as content:
             head = content.read(RAW_BYTES_KEPT)
         reasons = [{"code": reason.code, "field": reason.field, "message": reason.message}]
-        return NewLetter(scope, 0, head, json.dumps(reasons), reason.code, reason.code, CONTRACT_VERSION, records)
+        return NewLetter(
+            scope, 0, head, json.dumps(reasons), reason.code, reason.code, CONTRACT_VERSION, records
+        )
 
     def _announced(self, summary: RunSummary) -> RunSummary:
         _log.info(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dataspine.store.sqlite import Connection
 
 
-class CrossChunkConflict(Exception):  # noqa: N818 - a signal between two passes, never an error that anyone sees
+class CrossChunkConflict(Exception):
     """A key came in two chunks of this payload, in a way that only all of them together can settle."""
 
 
@@ -112,9 +112,11 @@ class Publication:
         # Bytes that came again do not undo what a payload received after them has restated.
         later = self._receipt._replace(payload_id=self.payload_id + 1)
         restated = rows.received_since(tx, found.corrected, self._family, self.source_id, later)
-        corrected = found.corrected.join(restated.select("position"), on="position", how="anti", maintain_order="left")
+        corrected = found.corrected.join(
+            restated.select("position"), on="position", how="anti", maintain_order="left"
+        )
         if corrected.height and self.profile.contract.conflict == "dead":
-            outcome, corrected = refused(outcome, corrected, self.profile), corrected.clear()
+            outcome, corrected = refuse_rows(outcome, corrected, self.profile), corrected.clear()
         place = {"source_id": self.source_id, "run_id": self.run_id}
         self.tally.inserted += rows.insert(tx, found.new, self._family, **place)
         self.tally.corrected += rows.correct(tx, corrected, self._family, **place)
@@ -173,7 +175,7 @@ class Publication:
         stored = self._stored_form(tx, outcome.accepted)
         found = rows.compare(tx, stored, self._family, source_id=self.source_id, run_id=self.run_id)
         newer = rows.received_since(tx, found.corrected, self._family, self.source_id, receipt)
-        return refused(outcome, newer, self.profile) if newer.height else outcome
+        return refuse_rows(outcome, newer, self.profile) if newer.height else outcome
 
     def afresh(self) -> Publication:
         """The same run with nothing counted yet."""
@@ -210,7 +212,7 @@ def stored_form(accepted: pl.DataFrame, profile: SourceProfile, numbers: dict[st
     return frame.select(*family.keys, *family.values, "position")
 
 
-def refused(outcome: Outcome, rows_at_odds: pl.DataFrame, profile: SourceProfile) -> Outcome:
+def refuse_rows(outcome: Outcome, rows_at_odds: pl.DataFrame, profile: SourceProfile) -> Outcome:
     """The outcome with rows refused that contradict what an earlier payload brought."""
     at_odds = rows_at_odds.select("position")
     refused = outcome.accepted.join(at_odds, on="position", how="semi", maintain_order="left")

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from dataspine.adapters.container import documents
 from dataspine.errors import BusyError, PayloadError
 from dataspine.pipeline.canonical import key_columns
-from dataspine.pipeline.ingest import IngestOptions, ingest_locked, profile_text, recover
+from dataspine.pipeline.ingest import IngestOptions, ingest_locked, recover
 from dataspine.pipeline.publish import Publication
 from dataspine.pipeline.rejudge import judge_letters
-from dataspine.pipeline.spine import code_version, owner
+from dataspine.pipeline.spine import code_version, owner, profile_text
 from dataspine.pipeline.stages import Outcome, process_chunks
 from dataspine.schemas.audit_event import EventType, NewEvent
 from dataspine.schemas.codes import Violation

@@ -13,10 +13,10 @@ from dataspine.adapters.records import read_record
 from dataspine.errors import PayloadError
 from dataspine.normalization.coerce import Origin
 from dataspine.pipeline.canonical import CANONICAL
-from dataspine.pipeline.refusal import REASON_SCHEMA, encoded_reasons
 from dataspine.pipeline.stages import Outcome, judge_chunk, settled
 from dataspine.schemas.codes import Code, Violation
 from dataspine.schemas.payload import RawChunk
+from dataspine.validation.refusal import REASON_SCHEMA, encoded_reasons
 
 if TYPE_CHECKING:
     from dataspine.schemas.dead_letter import DeadLetter

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from dataspine.adapters.container import documents
 from dataspine.errors import PayloadError
 from dataspine.pipeline.canonical import RunDigest
-from dataspine.pipeline.publish import Tally, refused, stored_form
+from dataspine.pipeline.publish import Tally, refuse_rows, stored_form
 from dataspine.pipeline.stages import find_repeats, process_chunks
 from dataspine.schemas.run import RunCounts
 from dataspine.store import payloads, rows, sources
@@ -43,11 +42,11 @@ def compare_payload(
     Raises: StorageError, and whatever `on_chunk` raises.
     """
     connection = spine.workspace.database.connection
-    receipt = payloads.first_receipt(connection, payload, source=profile.name)
-    seen = payload if receipt is None else replace(payload, received_at_us=receipt)
+    seen = payloads.as_received(connection, payload, source=profile.name)
     tally, digest = Tally(), RunDigest(profile.kind)
     source_id = sources.find_source(connection, profile.name) or -1
-    later = Receipt(seen.received_at_us, _ANY_PAYLOAD)
+    number = _ANY_PAYLOAD if seen.payload_id is None else seen.payload_id + 1
+    later = Receipt(seen.received_at_us, number)
     try:
         for outcome in _settled(spine, profile, seen):
             stored = _count(spine, profile, outcome, tally, source_id=source_id, receipt=later)
@@ -97,7 +96,7 @@ def _count(
     restated = rows.received_since(connection, found.corrected, family, source_id, receipt)
     corrected = found.corrected.join(restated.select("position"), on="position", how="anti")
     if profile.contract.conflict == "dead" and corrected.height:
-        outcome, corrected = refused(outcome, corrected, profile), corrected.clear()
+        outcome, corrected = refuse_rows(outcome, corrected, profile), corrected.clear()
     tally.inserted += found.new.height
     tally.corrected += corrected.height
     tally.unchanged += found.unchanged + restated.height

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -17,9 +18,14 @@ from dataspine.store import audit_events
 if TYPE_CHECKING:
     from dataspine.clock import Clock
     from dataspine.schemas.audit_event import Actor
+    from dataspine.schemas.source import SourceProfile
     from dataspine.store.sqlite import Connection
     from dataspine.store.workspace import Workspace
 
+OPERATION = frozenset(
+    {"schedule", "schedule_zone", "calendar", "catch_up", "retry", "rate", "take", "done_marker"}
+)
+"""Keys of a profile that say when and how often, and never what a record becomes."""
 HEART_PACKAGES = ("schemas", "normalization", "validation", "adapters", "pipeline")
 
 
@@ -44,9 +50,14 @@ class Spine:
         newest = audit_events.last(self.workspace.database.connection)
         if newest is not None:
             head = ChainHead(newest.sequence, newest.hash)
-            anchors.append_anchor(
-                self.workspace.home / anchors.FILE_NAME, head, at_us=self.clock.now_us()
-            )
+            anchors.append_anchor(self.workspace.home / anchors.FILE_NAME, head, at_us=self.clock.now_us())
+
+
+def profile_text(profile: SourceProfile) -> tuple[str, str]:
+    """What a profile makes of records, as canonical JSON, and its hash."""
+    table = profile.model_dump(mode="json", by_alias=True, exclude=set(OPERATION))
+    text = json.dumps(table, sort_keys=True, separators=(",", ":"))
+    return text, hashlib.sha256(text.encode()).hexdigest()
 
 
 @cache

@@ -17,10 +17,10 @@ from dataspine.adapters.file_name import values_from_name
 from dataspine.adapters.records import read_chunks, record_contexts
 from dataspine.normalization.coerce import Origin, canonical_columns
 from dataspine.pipeline.canonical import CANONICAL, canonical_frame, conflict_message, key_columns
-from dataspine.pipeline.refusal import REASON_SCHEMA, all_reasons, encoded_reasons
 from dataspine.schemas.codes import Code
 from dataspine.schemas.payload import CHUNK_RECORDS, Document, Payload
 from dataspine.validation.contracts import contract_checks, rules_of
+from dataspine.validation.refusal import REASON_SCHEMA, all_reasons, encoded_reasons
 
 if TYPE_CHECKING:
     from dataspine.schemas.payload import RawChunk
@@ -97,7 +97,11 @@ def process_chunks(
 
 
 def find_repeats(
-    payload: Payload, documents: Iterable[Document], profile: SourceProfile, *, chunk_records: int = CHUNK_RECORDS
+    payload: Payload,
+    documents: Iterable[Document],
+    profile: SourceProfile,
+    *,
+    chunk_records: int = CHUNK_RECORDS,
 ) -> Repeats:
     """Keys that stand in a payload more than once; holds its canonical rows at once.
 
@@ -140,7 +144,9 @@ def judge_chunk(chunk: RawChunk, profile: SourceProfile, *, origin: Origin, rece
     rejected = encoded_reasons(all_reasons(checks, positions, chunk.faults, profile))
     accepted = canonical_frame(columns, positions, profile)
     if rejected.height:
-        accepted = accepted.join(rejected.select("position"), on="position", how="anti", maintain_order="left")
+        accepted = accepted.join(
+            rejected.select("position"), on="position", how="anti", maintain_order="left"
+        )
     return Outcome(
         accepted,
         rejected,
@@ -184,7 +190,9 @@ def split_repeats(accepted: pl.DataFrame, keys: Sequence[str]) -> tuple[pl.DataF
     repeats = accepted.filter(repeated)
     distinct = repeats.unique(subset=values, keep="first", maintain_order=True)
     is_conflict = distinct.select(keys).is_duplicated()
-    conflicts = repeats.join(distinct.filter(is_conflict).select(keys), on=keys, how="semi", maintain_order="left")
+    conflicts = repeats.join(
+        distinct.filter(is_conflict).select(keys), on=keys, how="semi", maintain_order="left"
+    )
     kept = pl.concat([accepted.filter(~repeated), distinct.filter(~is_conflict)]).sort("position")
     return kept, conflicts
 

@@ -60,7 +60,10 @@ class EventType(StrEnum):
     LETTER_DISCARDED = "letter_discarded", "An operator marked a dead letter as not wanted, with a reason."
     LETTER_RESTORED = "letter_restored", "An operator took a discard back."
     LETTER_REOPENED = "letter_reopened", "A payload that was published once is refused again, whole."
-    CALENDAR_REFRESHED = "calendar_refreshed", "Generated sessions took the place of a calendar's former ones."
+    CALENDAR_REFRESHED = (
+        "calendar_refreshed",
+        "Generated sessions took the place of a calendar's former ones.",
+    )
     SESSION_OVERRIDDEN = (
         "session_overridden",
         "An operator laid a closure or other hours over one date of a calendar, with a reason.",

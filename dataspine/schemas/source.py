@@ -219,7 +219,7 @@ class SourceProfile(Settings):
     symbols: tuple[str, ...] = ()
     """Symbols to ask for: fill `{symbol}` or `{symbols}` (comma-separated) in `url`."""
     schedule: str | None = None
-    """When it is due: cron (`*/5 9-16 * * 1-5`), or session offsets (`open+5m`, `close+20m`, `every 15m in session`)."""
+    """When it is due: cron (`*/5 9-16 * * 1-5`) or session offsets (`open+5m`, `close+20m`, `every 15m in session`)."""
     schedule_zone: str = "UTC"
     """IANA zone of a cron schedule."""
     calendar: str | None = None

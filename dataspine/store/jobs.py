@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from dataspine.schemas.job import (
@@ -142,21 +142,28 @@ def totals(connection: Connection, job_id: int) -> SliceCounts:
     return SliceCounts(*map(int, row))
 
 
-def due(
-    connection: Connection, *, now_us: int, without: Collection[str], job_id: int | None = None
-) -> tuple[Job, int] | None:
-    """The slice that goes first: by lane, then job, then order; None if nothing may be tried now.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which slices may be claimed."""
 
-    `without` are sources that may not be asked: another slice of theirs is in hand, or their vendor is left alone.
-    """
-    marks = ", ".join("?" * len(without))
-    only = "AND job_id = ?" if job_id is not None else ""
+    without: frozenset[str] = frozenset()
+    """Sources that may not be asked: another slice of theirs is in hand, or their vendor is left alone."""
+    job_id: int | None = None
+    """Only slices of this job."""
+    last_lane: Lane = Lane.BACKFILL
+    """No lane behind this one."""
+
+
+def due(connection: Connection, wanted: Wanted, *, now_us: int) -> tuple[Job, int] | None:
+    """The slice that goes first: by lane, then job, then order; None if nothing may be tried now."""
+    marks = ", ".join("?" * len(wanted.without))
+    only = "AND job_id = ?" if wanted.job_id is not None else ""
     rows = connection.execute(
         f"SELECT {_JOB}, (SELECT min(slice_no) FROM job_slices s"
         "   WHERE s.job_id = jobs.job_id AND s.state = 'queued' AND s.not_before_us <= ?) AS first"
-        f" FROM jobs WHERE {_IS_OPEN} AND state IN ('queued', 'running') AND source NOT IN ({marks}) {only}"
-        " AND first IS NOT NULL ORDER BY lane, job_id LIMIT 1",
-        (now_us, *without, *([job_id] if job_id is not None else [])),
+        f" FROM jobs WHERE {_IS_OPEN} AND state IN ('queued', 'running') AND source NOT IN ({marks})"
+        f" AND lane <= ? {only} AND first IS NOT NULL ORDER BY lane, job_id LIMIT 1",
+        (now_us, *wanted.without, int(wanted.last_lane), *_only(wanted.job_id)),
     )
     row = rows.fetchone()
     return None if row is None else (_job(row[:-1]), int(row[-1]))
@@ -169,7 +176,7 @@ def next_wait_us(connection: Connection, *, now_us: int, job_id: int | None = No
         "SELECT min(s.not_before_us) FROM jobs j JOIN job_slices s USING (job_id)"
         " WHERE j.state IN ('queued', 'running', 'paused', 'cancelling') AND j.state IN ('queued', 'running')"
         f" AND s.state = 'queued' AND s.not_before_us > ? {only}",
-        (now_us, *([job_id] if job_id is not None else [])),
+        (now_us, *_only(job_id)),
     ).fetchone()
     return None if row is None or row[0] is None else int(row[0])
 
@@ -260,6 +267,10 @@ def succeeded_partitions(connection: Connection, source: str) -> dict[str, Slice
         (source,),
     )
     return {row[2]: _slice(row) for row in rows.fetchall()}
+
+
+def _only(job_id: int | None) -> tuple[int, ...]:
+    return () if job_id is None else (job_id,)
 
 
 def _job(row: tuple[Any, ...]) -> Job:

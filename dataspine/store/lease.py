@@ -109,7 +109,8 @@ def beat(tx: Connection, token: int, *, now_us: int) -> None:
 def release(tx: Connection, token: int, *, now_us: int) -> None:
     """Give the lease back; whatever still runs under it is fenced off."""
     tx.execute(
-        "UPDATE lease SET owner = '', heartbeat_us = ?, expires_us = ? WHERE token = ?", (now_us, now_us, token)
+        "UPDATE lease SET owner = '', heartbeat_us = ?, expires_us = ? WHERE token = ?",
+        (now_us, now_us, token),
     )
 
 

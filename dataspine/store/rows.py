@@ -160,7 +160,8 @@ def correct(tx: Connection, rows: pl.DataFrame, family: Family, *, source_id: in
         return 0
     sets = ", ".join(f"{name} = ?" for name in (*family.values, "position"))
     keys = " AND ".join(f"{name} = ?" for name in family.keys)
-    statement = f"UPDATE {family.table} SET {sets}, run_id = {int(run_id)} WHERE source_id = {int(source_id)} AND {keys}"
+    where = f"source_id = {int(source_id)} AND {keys}"
+    statement = f"UPDATE {family.table} SET {sets}, run_id = {int(run_id)} WHERE {where}"
     ordered = rows.select(*family.values, "position", *family.keys)
     return int(tx.executemany(statement, ordered.rows()).rowcount)
 

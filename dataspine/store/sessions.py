@@ -110,6 +110,16 @@ def undo_override(tx: Connection, override_id: int, *, now_us: int) -> bool:
     return int(cursor.rowcount) == 1
 
 
+def state_of_calendars(connection: Connection) -> tuple[int, ...]:
+    """Numbers that change whenever any calendar does."""
+    row = connection.execute(
+        "SELECT (SELECT coalesce(max(version_id), 0) FROM sessions),"
+        " (SELECT coalesce(max(override_id), 0) FROM session_overrides),"
+        " (SELECT count(*) FROM session_overrides WHERE undone_at_us IS NULL)"
+    ).fetchone()
+    return tuple(map(int, row))
+
+
 def _override_from_row(row: tuple[Any, ...]) -> SessionOverride:
     override_id, name, day_text, open_us, close_us, break_start_us, break_end_us, is_half_day, *rest = row
     day = date.fromisoformat(day_text)

@@ -24,14 +24,6 @@ def every(connection: Connection) -> list[SourceHealth]:
     return [_health(row) for row in rows.fetchall()]
 
 
-def left_alone(connection: Connection, *, now_us: int) -> dict[str, int]:
-    """Sources that may not be asked yet, and when they may."""
-    rows = connection.execute(
-        "SELECT source, next_try_us FROM source_health WHERE state = 'failed' AND next_try_us > ?", (now_us,)
-    )
-    return {source: int(next_try_us) for source, next_try_us in rows.fetchall()}
-
-
 def save(tx: Connection, health: SourceHealth) -> None:
     """Keep how a source fares."""
     values = (

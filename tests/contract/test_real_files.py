@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT.parent / "shared" / "data"
-PROFILES = tomllib.loads((ROOT / "fixtures" / "profiles" / "real_files.toml").read_text(encoding="utf-8"))["sources"]
+PROFILES = tomllib.loads((ROOT / "fixtures" / "profiles" / "real_files.toml").read_text(encoding="utf-8"))[
+    "sources"
+]
 
 
 class Expected(NamedTuple):
@@ -39,18 +41,28 @@ class Expected(NamedTuple):
 
 EXPECTED = {
     "ninjatrader_spy": Expected(1, 14_180, 0, ("SPY", "2011-01-03T09:00:00.000000Z", "126.39", 1_579)),
-    "bitstamp_btcusd": Expected(1, 1_968, 0, ("BTCUSD", "2014-06-23T22:00:00.000000Z", "586.54", "30.63408917")),
-    "mtgox_trades": Expected(1, 2_331, 0, ("BTCUSD", "2013-01-01T00:04:19.486096Z", "13.51001", "36.87430786")),
+    "bitstamp_btcusd": Expected(
+        1, 1_968, 0, ("BTCUSD", "2014-06-23T22:00:00.000000Z", "586.54", "30.63408917")
+    ),
+    "mtgox_trades": Expected(
+        1, 2_331, 0, ("BTCUSD", "2013-01-01T00:04:19.486096Z", "13.51001", "36.87430786")
+    ),
     "sp500_minutes": Expected(1, 1_563, 0, ("SPX", "2019-11-05T14:30:00.000000Z", "3080.49", 2_209_795)),
     # Two days of this file open below their own low: 5 March 2015 at 209.419998 with a low of 209.850006, and 30 March
     # 2015 at 205.740005, which is the close of the 27th, with a low of 206.960007. The second source of this folder
     # (lean_daily) has the same lows to a cent and opens at 210.59 and 206.96, so it is the open that is wrong.
-    "yahoo_spy_daily": Expected(1, 2_519, 2, ("SPY", "2007-12-31T05:00:00.000000Z", "146.210007", 108_126_800)),
+    "yahoo_spy_daily": Expected(
+        1, 2_519, 2, ("SPY", "2007-12-31T05:00:00.000000Z", "146.210007", 108_126_800)
+    ),
     "lean_minutes": Expected(20, 11_718, 0, ("AAPL", "2014-06-05T08:15:00.000000Z", "644.8", 90)),
-    "lean_india_minutes": Expected(3, 1_130, 0, ("YESBANK", "2019-07-09T03:45:00.000000Z", "94.85", 1_730_100)),
+    "lean_india_minutes": Expected(
+        3, 1_130, 0, ("YESBANK", "2019-07-09T03:45:00.000000Z", "94.85", 1_730_100)
+    ),
     "lean_daily": Expected(4, 17_033, 0, ("AAA", "2002-05-22T04:00:00.000000Z", "54.89", 83_600)),
     "lean_hours": Expected(1, 40_831, 0, ("AAPL", "1998-01-02T14:00:00.000000Z", "13.63", 540_700)),
-    "lean_crypto_minutes": Expected(16, 21_639, 0, ("BTCUSD", "2016-10-07T00:00:00.000000Z", "611.9", "1.13872")),
+    "lean_crypto_minutes": Expected(
+        16, 21_639, 0, ("BTCUSD", "2016-10-07T00:00:00.000000Z", "611.9", "1.13872")
+    ),
     "lean_forex_minutes": Expected(13, 15_366, 0, ("EURUSD", "2014-05-01T00:00:00.000000Z", "1.38686", 0)),
     "lean_es_minutes": Expected(7, 9_913, 0, ("ESZ3", "2013-10-06T22:00:00.000000Z", "1675.25", 1_884)),
     "lean_aig_ticks": Expected(1, 25_351, 0, ("AIG", "2013-10-07T08:00:00.688000Z", "49.18", "300")),

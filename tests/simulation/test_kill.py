@@ -14,8 +14,8 @@ from dataspine.service.records import RecordQuery, digest_of
 from tests.builders import make_desk
 from tests.simulation.ingest_process import NEVER, ingest_file, open_spine
 from tests.simulation.market_day import market_day
-from tests.simulation.stored import Rows, Stored, assert_sound, finished_runs, stored_of
 from tests.simulation.processes import release, started
+from tests.simulation.stored import Rows, Stored, assert_sound, finished_runs, stored_of
 from tests.simulation.visible import visible_content
 
 if TYPE_CHECKING:

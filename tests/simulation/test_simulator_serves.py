@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
@@ -22,11 +21,11 @@ from dataspine.adapters.http import HttpTransport
 from dataspine.adapters.transport import DirectoryTransport
 from dataspine.calendars.shipped import shipped_calendar
 from dataspine.clock import FrozenClock
-from dataspine.errors import PayloadError, SourceUnavailable
+from dataspine.errors import PayloadError, RequestError, SourceUnavailable
 from dataspine.pipeline.stages import Outcome, process_payload
 from dataspine.presets import load_presets, overlay
 from dataspine.schemas.payload import Document, Payload
-from dataspine.schemas.source import SourceProfile
+from dataspine.schemas.source import HttpSettings, SourceProfile
 from dataspine.simulator.drop import DropPlan, DropStyle, ExecutionDrop
 from dataspine.simulator.fault_plan import FaultCalendar, faults_from_texts
 from dataspine.simulator.faults import FaultSchedule
@@ -45,7 +44,8 @@ TICKERS = tickers(25)
 SECRETS = {"env:KEY": "simulator"}
 RECEIVED_US = CALENDAR.session(date(2026, 1, 8)).open_us
 ROOT = Path(__file__).parents[2]
-BARS_PER_S = 200_000
+FILLS = 543
+"""Of Monday; the thin ones of 25 symbols do not trade in every minute."""
 
 
 class Served:
@@ -61,21 +61,18 @@ class Served:
         return self
 
     def quotes(self, *, timeout_s: float = 10.0) -> Outcome:
-        return judged("iex_quote", self.transport(self.simulation.quotes_url, timeout_s=timeout_s))
+        return judged("iex_quote", transport(self.simulation.quotes_url, timeout_s=timeout_s))
 
     def bars(
         self, ticker: str = "AAPL", *, first: object = MONDAY.day, limit: int = 5_000, timeout_s: float = 10.0
     ) -> Outcome:
         url = f"{self.simulation.bars_url(ticker, str(first), str(MONDAY.day))}?limit={limit}"
-        return judged("polygon_aggs", self.transport(url, timeout_s=timeout_s))
+        keyed = {"params": {"apiKey": "env:KEY"}, "next_path": "next_url"}
+        return judged("polygon_aggs", transport(url, timeout_s=timeout_s, **keyed))
 
-    def transport(self, url: str, *, timeout_s: float = 10.0) -> HttpTransport:
-        profile = made_profile(
-            "polygon_aggs",
-            url=url,
-            http={"params": {"apiKey": "env:KEY"}, "next_path": "next_url", "timeout_s": timeout_s},
-        )
-        return HttpTransport(url, settings=profile.http, secrets=SECRETS.__getitem__)
+
+def transport(url: str, **settings: Any) -> HttpTransport:
+    return HttpTransport(url, settings=HttpSettings(**settings), secrets=SECRETS.__getitem__)
 
 
 def made_profile(preset: str, **keys: Any) -> SourceProfile:
@@ -83,9 +80,9 @@ def made_profile(preset: str, **keys: Any) -> SourceProfile:
     return SourceProfile.model_validate({**table, "name": preset})
 
 
-def judged(preset: str, transport: Transport) -> Outcome:
+def judged(preset: str, vendor: Transport) -> Outcome:
     """Everything that a transport gives now, as one payload."""
-    documents = [document(fetched) for fetched in transport.fetch()]
+    documents = [document(fetched) for fetched in vendor.fetch()]
     payload = Payload("0" * 64, 0, preset, RECEIVED_US)
     return process_payload(payload, documents, made_profile(preset))
 
@@ -141,7 +138,7 @@ def test_everything_is_accepted_when_nothing_is_planned(tmp_path):
             assert outcome.accepted.height == outcome.records > 8 * 2
     for style in DropStyle:
         outcome = dropped(tmp_path / style, style)
-        assert (outcome.accepted.height, outcome.duplicate, codes(outcome)) == (591, 0, [])
+        assert (outcome.accepted.height, outcome.duplicate, codes(outcome)) == (FILLS, 0, [])
 
 
 def test_pages_are_followed_to_the_end_of_the_range():
@@ -262,15 +259,15 @@ def test_a_restatement_has_other_values_under_the_same_keys():
 
 def test_bad_records_are_refused_and_no_others():
     with serving("bad_records@10:00+10m:2") as served:
-        bars, quotes = served.at(35).bars(), served.quotes()
+        quotes, bars = served.at(35).quotes(), served.at(45).bars()
         assert codes(bars) == [
             "PRICE_VALIDITY",
             "NUMBER_FORMAT",
-            "REQUIRED_FIELD",
+            "REQUIRED",
             "VOLUME_VALIDITY",
             "TIMESTAMP_RANGE",
         ]
-        assert bars.accepted.height == 35 - 5 + 2
+        assert bars.accepted.height == 45 - 5
         assert len(codes(quotes)) + quotes.accepted.height == quotes.records == 25
         assert 0 < len(codes(quotes)) <= 13
 
@@ -279,7 +276,7 @@ def test_a_schema_change_is_seen_in_every_record():
     with serving("schema_change@10:00+10m") as served:
         bars, quotes = served.at(35).bars(), served.quotes()
         assert (bars.accepted.height, quotes.accepted.height) == (0, 0)
-        assert set(codes(bars)) == set(codes(quotes)) == {"REQUIRED_FIELD"}
+        assert set(codes(bars)) == set(codes(quotes)) == {"REQUIRED"}
         assert codes(served.at(40).bars()) == []
 
 
@@ -313,12 +310,12 @@ def test_a_torn_last_line_is_completed_later(tmp_path):
     assert len(codes(torn)) == 1
     whole = dropped(tmp_path / "day", DropStyle.GROWING)
     assert codes(whole) == []
-    assert whole.accepted.height == 591
+    assert whole.accepted.height == FILLS
 
 
-def test_a_vendor_serves_bars_faster_than_they_are_stored():
-    """Backfill's requests, one session and symbol each: cold, every bar made on the way, and from the cache."""
-    sessions = CALENDAR.sessions_between(date(2025, 10, 1), date(2025, 12, 31))[:30]
+def test_a_backfill_gets_every_bar():
+    """One request a session and symbol: first every bar is made on the way, then it comes from the cache."""
+    sessions = CALENDAR.sessions_between(date(2025, 12, 15), date(2025, 12, 31))
     symbols = [ticker.symbol for ticker in TICKERS[:20]]
     rates = []
     with serving(tickers=TICKERS[:20]) as served, httpx2.Client() as client:
@@ -335,14 +332,12 @@ def test_a_vendor_serves_bars_faster_than_they_are_stored():
     print(f"bars per second, client included: cold {rates[0]:,.0f}, cached {rates[1]:,.0f}")
 
 
-ANNOUNCED = ("simulate", "--json", "--seed", "7", "--date", "2026-01-05", "--start", "10:00", "--speed", "1x")
-
-
 @contextmanager
-def simulate(*arguments: str, hash_seed: str = "0") -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """The command in a process of its own, and what it announced."""
+def simulate(*arguments: str, hash_seed: str) -> Iterator[subprocess.Popen[str]]:
+    """The command in a process of its own, playing Monday from 10:00."""
+    options = ("--seed", "7", "--date", "2026-01-05", "--start", "10:00", "--speed", "1x", *arguments)
     process = subprocess.Popen(
-        [sys.executable, "-m", "dataspine", *ANNOUNCED, *arguments],
+        [sys.executable, "-m", "dataspine", "simulate", *options],
         cwd=ROOT,
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         stdout=subprocess.PIPE,
@@ -350,54 +345,61 @@ def simulate(*arguments: str, hash_seed: str = "0") -> Iterator[tuple[subprocess
         text=True,
     )
     try:
-        assert process.stdout
-        line = process.stdout.readline()
-        assert line, process.stderr and process.stderr.read()
-        yield process, json.loads(line)
+        yield process
     finally:
         process.kill()
         process.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_it_is_told_to_stop(tmp_path, number):
-    drop, truth = tmp_path / "drop", tmp_path / "truth.jsonl"
-    faults = ("--fault", "server_errors@10:00+1h:503", "--ground-truth", str(truth))
-    with simulate("--drop-dir", str(drop), "--drop-style", "growing", *faults) as (process, announced):
+def stop(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    process.send_signal(number)
+    _, narration = process.communicate(timeout=20)
+    assert (process.returncode, narration.splitlines()[-1]) == (0, "stopped")
+
+
+def friday_and_before(origin: str) -> bytes:
+    url = f"{origin}/v2/aggs/ticker/KO/range/1/minute/2025-12-30/2026-01-02"
+    return httpx2.get(url, params={"apiKey": "simulator"}).raise_for_status().content
+
+
+def test_the_command_announces_serves_and_stops(tmp_path):
+    """In another process, under another hash seed and beside other symbols, the same bytes."""
+    folder, truth = tmp_path / "drop", tmp_path / "truth.jsonl"
+    drop = ("--drop-dir", str(folder), "--drop-style", "growing")
+    fault = ("--fault", "quotes.server_errors@10:00+1h:503", "--ground-truth", str(truth))
+    with simulate("--json", *drop, *fault, hash_seed="1") as process, serving() as served:
+        announced = json.loads(process.stdout.readline())
         assert announced["sessions"] == ["2026-01-05"]
-        assert announced["simulated_at"].startswith("2026-01-05T15:00:0")
+        assert announced["simulated_at"].startswith("2026-01-05T15:00:")
         assert httpx2.get(announced["quotes_url"]).status_code == 503
-        assert (drop / "executions_20260105.csv").read_bytes().startswith(b"trade_id,")
-        process.send_signal(number)
-        assert process.wait(timeout=10) == 0
+        assert friday_and_before(announced["origin"]) == friday_and_before(served.simulation.origin)
+        assert (folder / "executions_20260105.csv").read_bytes().startswith(b"trade_id,")
+        stop(process, signal.SIGINT)
     lines = [json.loads(line) for line in truth.read_text().splitlines()]
     assert [line["event"] for line in lines] == ["planned", "played"]
 
 
-def test_a_seed_has_the_same_bytes_in_every_process():
-    """Whatever Python's hash seed: a day of bars, and executions that are all due."""
-    digests = set()
-    for hash_seed in ("1", "2"):
-        with simulate(hash_seed=hash_seed) as (_, announced):
-            url = announced["aggregates_url"].format(
-                ticker="KO", **{"from": "2025-12-30", "to": "2025-12-31"}
-            )
-            body = httpx2.get(url, params={"apiKey": "simulator"}).content
-            digests.add(hashlib.sha256(body).hexdigest())
-    assert len(digests) == 1
+def test_people_are_told_the_addresses():
+    with simulate("--fault", "hang@15:00", hash_seed="2") as process:
+        told = dict(process.stdout.readline().split(maxsplit=1) for _ in range(7))
+        assert httpx2.get(told["quotes"].strip()).json()["AAPL"]["quote"]["symbol"] == "AAPL"
+        assert told["fault"] == "hang 2026-01-05T20:00:00Z to 2026-01-05T20:02:00Z\n"
+        assert told["time"].startswith("2026-01-05T15:00:")
+        stop(process, signal.SIGTERM)
 
 
 def test_a_taken_port_is_the_operators_to_mend():
     with serving() as served:
-        port = served.simulation.origin.rpartition(":")[2]
-        finished = subprocess.run(
-            [sys.executable, "-m", "dataspine", *ANNOUNCED, "--port", port],
-            capture_output=True,
-            check=False,
-            cwd=ROOT,
-            text=True,
-            timeout=60,
-        )
-    assert finished.returncode == 2
-    assert "--port 0" in finished.stderr
-    assert finished.stdout == ""
+        port = int(served.simulation.origin.rpartition(":")[2])
+        with pytest.raises(RequestError, match="--port 0"), serving(port=port):
+            pytest.fail("two servers on one port")
+
+
+def test_a_drop_that_fails_ends_the_simulation(tmp_path):
+    """A full disk, say; here the folder goes away."""
+    folder = tmp_path / "drop"
+    with serving(drop=DropPlan(folder)) as served:
+        folder.rmdir()
+        served.at(60)
+        assert served.simulation.stopped.wait(timeout=10)
+        assert "cannot be dropped" in str(served.simulation.failures[0])

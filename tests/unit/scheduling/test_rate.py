@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from dataspine.scheduling.rate import reserve, take
 from dataspine.schemas.job import Lane
 from dataspine.schemas.source import RateSettings
-from dataspine.scheduling.rate import reserve, take
 
 SETTINGS = RateSettings(per_minute=60, burst=10)
 

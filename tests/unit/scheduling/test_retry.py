@@ -19,8 +19,6 @@ from dataspine.errors import (
     StorageCorrupt,
     StorageFull,
 )
-from dataspine.schemas.job import SourceHealth, SourceState
-from dataspine.schemas.source import RetrySettings
 from dataspine.scheduling.retry import (
     MAX_DEAD_LETTERS,
     RetryHandler,
@@ -32,13 +30,17 @@ from dataspine.scheduling.retry import (
     next_delay_s,
     policy_from_settings,
 )
+from dataspine.schemas.job import SourceHealth, SourceState
+from dataspine.schemas.source import RetrySettings
 from tests.builders import NOW_US
 
 POLICY = RetryPolicy()
 S = 1_000_000
 
 
-def delay(attempt: int, *, policy: RetryPolicy = POLICY, fraction: float = 1.0, **given: float) -> float | None:
+def delay(
+    attempt: int, *, policy: RetryPolicy = POLICY, fraction: float = 1.0, **given: float
+) -> float | None:
     return next_delay_s(policy, attempt, **{"elapsed_s": 0.0, "fraction": fraction, **given})
 
 
@@ -48,7 +50,18 @@ def test_the_default_policy_is_that_of_a_profile():
 
 def test_the_wait_doubles_up_to_its_ceiling_and_stops_after_the_last_attempt():
     policy = RetryPolicy(max_attempts=10, max_delay_s=20.0)
-    assert [delay(attempt, policy=policy) for attempt in range(1, 11)] == [1, 2, 4, 8, 16, 20, 20, 20, 20, None]
+    assert [delay(attempt, policy=policy) for attempt in range(1, 11)] == [
+        1,
+        2,
+        4,
+        8,
+        16,
+        20,
+        20,
+        20,
+        20,
+        None,
+    ]
 
 
 def test_jitter_takes_between_half_and_all_of_the_wait():
@@ -95,7 +108,13 @@ def busy_error(tmp_path) -> sqlite3.OperationalError:
 
 
 def test_what_may_pass_is_transient(tmp_path):
-    passing = [SourceUnavailable("x"), BusyError("x"), StorageFull("x"), TimeoutError(), ConnectionResetError()]
+    passing = [
+        SourceUnavailable("x"),
+        BusyError("x"),
+        StorageFull("x"),
+        TimeoutError(),
+        ConnectionResetError(),
+    ]
     assert all(is_transient(error) for error in [*passing, busy_error(tmp_path)])
 
 
@@ -218,7 +237,14 @@ def invalid() -> ValidationError:
 
 @pytest.mark.parametrize(
     "error",
-    [ValueError("x"), TypeError("x"), invalid(), PayloadError("JSON_SYNTAX", "x"), ConfigError("x"), SourceRefused("x")],
+    [
+        ValueError("x"),
+        TypeError("x"),
+        invalid(),
+        PayloadError("JSON_SYNTAX", "x"),
+        ConfigError("x"),
+        SourceRefused("x"),
+    ],
     ids=lambda error: type(error).__name__,
 )
 def test_a_permanent_error_is_tried_once(error):
