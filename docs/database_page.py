@@ -58,6 +58,14 @@ TABLES = {
     "audit_events": "The audit log, a hash chain ([form](audit_events.md)).",
     "sessions": "Trading sessions of exchanges that took the place of those shipped with the package.",
     "session_overrides": "What operators said of single dates, over any version of a calendar.",
+    "lease": "Which engine may write ([why](../adr/0007-lease-and-slices.md)): one row.",
+    "plans": "Backfills as they were planned, frozen.",
+    "jobs": "What operators and the schedule asked for.",
+    "job_slices": "A job's slices, one partition each, with their own state and account.",
+    "occurrences": "Every instant at which a source was due, and what became of it.",
+    "source_health": "Failures of each source in a row, and when one that failed is tried again.",
+    "rate_buckets": "Requests that each vendor takes now, shared by all lanes and processes.",
+    "taken_objects": "Files that were taken when complete, and how far growing ones were read.",
     "schema_migrations": "Steps of the schema that this database has.",
 }
 """What a table holds; the order of the page."""

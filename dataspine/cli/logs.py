@@ -16,8 +16,8 @@ MAX_LOG_BYTES = 16 * 1024**2
 """Beyond this size the file is set aside as `dataspine.jsonl.1` when the next command starts."""
 
 
-def log_to_workspace(desk: Desk) -> None:
-    """Send this process's log lines to the workspace's log, at the level of its configuration.
+def log_to_workspace(desk: Desk, name: str = LOG_NAME) -> None:
+    """Send this process's log lines to a log of the workspace, at the level of its configuration.
 
     Raises: ConfigError, StorageError.
     """
@@ -25,9 +25,9 @@ def log_to_workspace(desk: Desk) -> None:
 
     level = desk.settings.log_level
     with named_errors(desk.home):
-        path = logs_folder(desk.home) / LOG_NAME
+        path = logs_folder(desk.home) / name
         if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
-            path.replace(path.with_name(f"{LOG_NAME}.1"))
+            path.replace(path.with_name(f"{name}.1"))
         setup_logging(level, file=path)
 
 

@@ -1,8 +1,10 @@
-"""`dataspine run`: everything that is configured, once; or what would run; or the fixtures."""
+"""`dataspine run`: the engine, live or for a backfill; every source once; what would run; or the fixtures."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from shutil import which
@@ -14,16 +16,23 @@ from dataspine.cli.accounts_shown import print_report, report_document
 from dataspine.cli.desk import desk_of
 from dataspine.cli.ingest import exit_code, ingested
 from dataspine.cli.output import JsonOption, count, emit, narrate_error, say, say_line, table
+from dataspine.cli.run_engine import (
+    backfill_plans,
+    plan_documents,
+    print_backfill_plans,
+    run_backfill,
+    run_live,
+)
 from dataspine.errors import RequestError
 
 if TYPE_CHECKING:
+    from dataspine.scheduling.plan import Plan
     from dataspine.service.demo_run import DemoRun
     from dataspine.service.desk import Desk
     from dataspine.service.ingest import IngestReport
     from dataspine.service.run_plan import PlannedSource
 
 OBJECTS_SHOWN = 3
-NO_ENGINE_CURE = "Use --once or --dry-run, and let cron call `dataspine run --mode live --once`"
 
 
 class Mode(StrEnum):
@@ -31,6 +40,17 @@ class Mode(StrEnum):
 
     LIVE = "live"
     BACKFILL = "backfill"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a dry run is asked about."""
+
+    mode: Mode
+    start: str | None
+    end: str | None
+    sources: tuple[str, ...]
+    schedule: str | None
 
 
 def register(app: typer.Typer) -> None:
@@ -57,53 +77,66 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run; store nothing.")] = False,
     schedule: Annotated[
         str | None,
-        typer.Option("--schedule", metavar="CRON", help="With --dry-run: instead of the sources' own."),
+        typer.Option("--schedule", metavar="CRON", help="Instead of the sources' own."),
     ] = None,
     start: Annotated[
         str | None, typer.Option("--start", metavar="DAY", help="First day of a backfill.")
     ] = None,
     end: Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last day of a backfill.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", metavar="SOURCE", help="Backfill this source; may be given several times."),
+    ] = None,
     audit_log: Annotated[
         Path | None,
         typer.Option("--audit-log", metavar="FILE", help="Append this run's audit events, as JSON lines."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read every configured source, or say what would be read.
+    """Run the engine: sources when they are due, jobs as they are asked for; Ctrl-C stops it within 10 s.
 
-    This version has no engine that stays: `--mode live` needs --once, `--mode backfill` needs --dry-run.
+    --once reads every source once and leaves; --mode backfill fetches what a range of days lacks and leaves.
+
+    Exit codes: 0 stopped or done, 1 something was refused or given up, 3 another engine runs in this workspace.
     """
     desk = desk_of(context)
+    days = {"start": start, "end": end}
     if fixtures is not None:
         _refuse_beside_fixtures(
-            mode=mode, once=once, dry_run=dry_run, schedule=schedule, start=start, end=end
+            mode=mode, once=once, dry_run=dry_run, schedule=schedule, source=source, **days
         )
         _run_fixtures(desk, fixtures, audit_log=audit_log, as_json=as_json)
     elif dry_run:
-        _print_plan(desk, mode or Mode.LIVE, schedule=schedule, start=start, end=end, as_json=as_json)
+        wanted = Wanted(mode or Mode.LIVE, start, end, tuple(source or ()), schedule)
+        _print_plan(desk, wanted, as_json=as_json)
+    elif mode is Mode.BACKFILL:
+        _refuse_beside_backfill(once=once, schedule=schedule, audit_log=audit_log)
+        run_backfill(desk, source or (), start, end, as_json=as_json)
     else:
-        _require_one_round(mode, once=once, schedule=schedule, start=start, end=end)
-        _run_once(desk, audit_log=audit_log, as_json=as_json)
+        _refuse_days(start, end, source)
+        if once:
+            _refuse_schedule(schedule)
+            _run_once(desk, audit_log=audit_log, as_json=as_json)
+        else:
+            run_live(desk, schedule=schedule, audit_log=audit_log, as_json=as_json)
 
 
-def _require_one_round(
-    mode: Mode | None, *, once: bool, schedule: str | None, start: str | None, end: str | None
-) -> None:
-    """Refuse what only an engine could do, rather than do something else."""
-    if mode is Mode.BACKFILL:
+def _refuse_beside_backfill(**given: object) -> None:
+    used = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    if used:
+        raise RequestError("this does not belong to a backfill", found=", ".join(used), cure="Leave it out")
+
+
+def _refuse_schedule(schedule: str | None) -> None:
+    if schedule:
         raise RequestError(
-            "running a backfill needs the engine, which is not part of this version", cure="Use --dry-run"
-        )
-    _refuse_days(start, end)
-    if not once or schedule:
-        raise RequestError(
-            "running on a schedule needs the engine, which is not part of this version", cure=NO_ENGINE_CURE
+            "--once reads now, whatever is scheduled", found="--schedule", cure="Leave one out"
         )
 
 
-def _refuse_days(start: str | None, end: str | None) -> None:
-    if start or end:
-        raise RequestError("--start and --end belong to a backfill", cure="Add --mode backfill")
+def _refuse_days(start: str | None, end: str | None, source: Sequence[str] | None) -> None:
+    if start or end or source:
+        raise RequestError("--start, --end and --source belong to a backfill", cure="Add --mode backfill")
 
 
 def _run_once(desk: Desk, *, audit_log: Path | None, as_json: bool) -> None:
@@ -170,20 +203,21 @@ def program() -> str:
     return f"{python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python} -m dataspine"
 
 
-def _print_plan(
-    desk: Desk, mode: Mode, *, schedule: str | None, start: str | None, end: str | None, as_json: bool
-) -> None:
+def _print_plan(desk: Desk, wanted: Wanted, *, as_json: bool) -> None:
     from dataspine.service.run_plan import days_between, plan_run
 
-    days = []
-    if mode is Mode.BACKFILL:
-        days = days_between(start, end)
+    is_backfill = wanted.mode is Mode.BACKFILL
+    days, plans = [], []
+    if is_backfill:
+        days = days_between(wanted.start, wanted.end)
+        plans = backfill_plans(desk, wanted.sources, wanted.start, wanted.end)
     else:
-        _refuse_days(start, end)
-    plan = plan_run(desk, schedule=schedule)
+        _refuse_days(wanted.start, wanted.end, wanted.sources)
+    plan = plan_run(desk, schedule=wanted.schedule)
     document = {
-        "mode": str(mode),
+        "mode": str(wanted.mode),
         "days": [day.isoformat() for day in days],
+        "plans": plan_documents(plans),
         "sources": [
             {
                 "source": planned.source,
@@ -194,7 +228,7 @@ def _print_plan(
             for planned in plan
         ],
     }
-    emit(as_json, document, lambda: _print_planned(plan, [str(day) for day in days]))
+    emit(as_json, document, lambda: _print_planned(plan, [str(day) for day in days], plans))
     for planned in plan:
         if planned.error:
             narrate_error(planned.error)
@@ -202,9 +236,10 @@ def _print_plan(
         raise typer.Exit(max(planned.error.exit_code for planned in plan if planned.error))
 
 
-def _print_planned(plan: list[PlannedSource], days: list[str]) -> None:
+def _print_planned(plan: list[PlannedSource], days: list[str], plans: list[Plan]) -> None:
     if days:
         say(f"Backfill of {count(len(days))} days, {days[0]} to {days[-1]}.")
+        print_backfill_plans(plans)
     rows = [
         (
             planned.source,

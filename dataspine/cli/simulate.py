@@ -23,24 +23,31 @@ EXAMPLE_SYMBOLS = 3
 """Symbols whose bars are shown as addresses for people."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Decides the whole market.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Decides the whole market.")]
 Day = Annotated[
     str | None,
     typer.Option("--date", metavar="DAY", help="First session. Default: the last one before today."),
 ]
-Days = Annotated[int, typer.Option("--days", min=1, max=260, help="Sessions that are played.")]
-Symbols = Annotated[int, typer.Option("--symbols", min=1, max=500, help="Instruments of the market.")]
+Days = Annotated[int, typer.Option("--days", metavar="N", min=1, max=260, help="Sessions that are played.")]
+Symbols = Annotated[
+    int, typer.Option("--symbols", metavar="N", min=1, max=500, help="Instruments of the market.")
+]
 Speed = Annotated[
-    str, typer.Option("--speed", help="60x plays a minute in a second; live plays the machine's own time.")
+    str,
+    typer.Option(
+        "--speed", metavar="SPEED", help="60x plays a minute in a second; live plays the machine's own time."
+    ),
 ]
 Start = Annotated[
     str | None, typer.Option("--start", metavar="HH:MM", help="New York time to begin at. Default: the open.")
 ]
-Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 takes a free one.")]
+Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65_535, help="0 takes a free one.")]
 DropDir = Annotated[
     Path | None, typer.Option("--drop-dir", metavar="DIR", help="Drop executions here as CSV.")
 ]
-Style = Annotated[str, typer.Option("--drop-style", help="How files appear: rename, done or growing.")]
+Style = Annotated[
+    str, typer.Option("--drop-style", metavar="STYLE", help="How files appear: rename, done or growing.")
+]
 DropEvery = Annotated[
     str, typer.Option("--drop-every", metavar="DURATION", help="Simulated time whose fills share a file.")
 ]
@@ -55,9 +62,11 @@ Truth = Annotated[
     Path | None,
     typer.Option("--ground-truth", metavar="FILE", help="Append each fault that is played, as JSON lines."),
 ]
-Key = Annotated[str, typer.Option("--api-key", help="What the aggregates API wants as apiKey.")]
+Key = Annotated[
+    str, typer.Option("--api-key", metavar="KEY", help="What the aggregates API wants as apiKey.")
+]
 PerMinute = Annotated[
-    int, typer.Option("--requests-per-minute", min=0, help="Limit of each vendor; 0 for none.")
+    int, typer.Option("--requests-per-minute", metavar="N", min=0, help="Limit of each vendor; 0 for none.")
 ]
 
 

@@ -18,6 +18,8 @@ NOUNS = {
     "init": "init",
     "run": "run",
     "ingest": "ingest",
+    "backfill": "backfill",
+    "jobs": "jobs",
     "sources": "sources",
     "records": "records",
     "dlq": "dlq",
@@ -25,6 +27,7 @@ NOUNS = {
     "audit": "audit",
     "sessions": "sessions",
     "status": "status",
+    "health": "health",
     "doctor": "doctor",
     "simulate": "simulate",
 }

@@ -49,8 +49,15 @@ class EngineSetup:
         return found
 
 
-def build(settings: Settings, clock: Clock) -> EngineSetup:
-    """The setup of a workspace's engine; a date that is held still goes on from where it stands."""
+def build(settings: Settings, clock: Clock, *, schedule: str | None = None) -> EngineSetup:
+    """The setup of a workspace's engine; a date that is held still goes on from where it stands.
+
+    `schedule` stands in for the sources' own.
+    """
     # Waits and schedules need time that passes; a rehearsal begins at its instant and goes on.
     moving = FlowingClock(clock.now_us()) if isinstance(clock, HeldClock) else clock
-    return EngineSetup(settings.home, moving, settings.sources, settings.data_root)
+    profiles = settings.sources
+    if schedule is not None:
+        changed = {"schedule": schedule}
+        profiles = {name: profile.model_copy(update=changed) for name, profile in profiles.items()}
+    return EngineSetup(settings.home, moving, profiles, settings.data_root)

@@ -8,8 +8,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from dataspine.audit.export import mirror
 from dataspine.engine.circuit import left_alone, note_attempt
 from dataspine.engine.heartbeat import Tenure
 from dataspine.engine.jobs import ENDED, Task, claim
@@ -58,9 +60,12 @@ class EngineEnd:
 class Engine:
     """Works on every job and schedule of a workspace, or on one job alone, until it is stopped or done."""
 
-    def __init__(self, setup: EngineSetup, *, only_job: int | None = None) -> None:
+    def __init__(
+        self, setup: EngineSetup, *, only_job: int | None = None, audit_log: Path | None = None
+    ) -> None:
         self._setup = setup
         self._only_job = only_job
+        self._audit_log = audit_log
         self._bench = Bench(setup)
         self._in_hand: dict[tuple[int, int], Task] = {}
         self._idle_spines: list[Spine] = []
@@ -105,7 +110,7 @@ class Engine:
             raise
         abandoned = len(self._in_hand)
         self._close(ticker)
-        await self._at_desk(self._tenure.end)
+        await self._at_desk(partial(self._tenure.end, last=self._mirror))
         worst_ms = round(stalls.worst_s * 1000, 1)
         _log.info("engine_stopped", extra={"worst_stall_ms": worst_ms, "abandoned": abandoned})
         return EngineEnd(self._tenure.token, stalls.worst_s, abandoned)
@@ -175,18 +180,24 @@ class Engine:
     async def _beat(self) -> None:
         await self._at_desk(self._tenure.beat)
         await self._at_desk(self._tenure.anchor_if_due)
+        await self._at_desk(self._mirror)
         if self._is_held_up:
             in_hand = set(self._in_hand)
             await self._at_desk(partial(self._tenure.put_back_lost, in_hand=in_hand))
             self._is_held_up = False
             self._wake.set()
 
+    def _mirror(self) -> None:
+        """Append new audit events to the file that was named for them."""
+        if self._audit_log is not None:
+            connection = self._tenure.spine.workspace.database.connection
+            mirror(connection, self._audit_log, after=self._tenure.first_event - 1)
+
     async def _timetable_kept(self) -> Ticker:
         """Look at every source now, and again whenever it is due."""
         timetable = await self._at_desk(
             partial(Timetable, self._setup, self._tenure.spine, before=self._tenure.before)
         )
-        self._timetable = timetable
 
         async def look(source: str) -> None:
             await self._safely(self._look(timetable, source))
@@ -197,7 +208,6 @@ class Engine:
         ticker.start()
         for source in timetable.schedules:
             await look(source)
-        self._ticker = ticker
         return ticker
 
     async def _look(self, timetable: Timetable, source: str) -> None:

@@ -16,7 +16,7 @@ from dataspine.store import audit_events, lease
 from dataspine.store.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from dataspine.engine.build import EngineSetup
     from dataspine.schemas.job import Lease
@@ -73,8 +73,10 @@ class Tenure:
         with self.spine.workspace.database.transaction():
             pass
 
-    def end(self) -> None:
+    def end(self, *, last: Callable[[], None]) -> None:
         """Put back what is still in hand and give the lease back: whatever runs on under it can write nothing.
+
+        `last` is done before everything is closed.
 
         Raises: LeaseLost if it was taken by another engine.
         """
@@ -85,6 +87,7 @@ class Tenure:
                 self.spine.record(tx, event)
                 lease.release(tx, self.token, now_us=self._setup.clock.now_us())
             self.spine.anchor()
+            last()
         finally:
             self._close()
 
@@ -120,7 +123,7 @@ class Tenure:
                 taken.owner,
                 metadata,
             )
-            self.spine.record(tx, event)
+            self.first_event = self.spine.record(tx, event)
         return taken
 
     def _fence(self, spine: Spine) -> None:

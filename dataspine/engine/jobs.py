@@ -59,17 +59,23 @@ def slice_name(job_id: int, slice_no: int) -> str:
     return f"{job_id}/{slice_no}"
 
 
-def claim(spine: Spine, *, token: int, without: Collection[str], job_id: int | None = None) -> Task | None:
-    """Take the slice that goes first, of this job or of any; None if nothing may be tried now.
+def claim(
+    spine: Spine, wanted: Wanted, *, token: int, also: Callable[[Connection, str], None]
+) -> Task | None:
+    """Take the slice that goes first; None if nothing may be tried now. `also` runs with its source.
 
     Raises: LeaseLost, BusyError, StorageError.
     """
+    # Looking costs no transaction, and most looks find nothing.
+    if jobs.due(spine.workspace.database.connection, wanted, now_us=spine.clock.now_us()) is None:
+        return None
     with spine.workspace.database.transaction() as tx:
         now_us = spine.clock.now_us()
-        found = jobs.due(tx, now_us=now_us, without=without, job_id=job_id)
+        found = jobs.due(tx, wanted, now_us=now_us)
         if found is None:
             return None
         job, slice_no = found
+        also(tx, job.source)
         if job.state is JobState.QUEUED:
             set_job_state(spine, tx, job, JobState.RUNNING, EventType.JOB_STARTED)
         jobs.begin_slice(tx, job.job_id, slice_no, token=token, now_us=now_us)
@@ -83,7 +89,7 @@ def claim(spine: Spine, *, token: int, without: Collection[str], job_id: int | N
             "attempt": claimed.attempts,
             "token": token,
         }
-        _record(spine, tx, task, EventType.SLICE_STARTED, SliceState.QUEUED, SliceState.RUNNING, metadata)
+        _record(spine, tx, task, EventType.SLICE_STARTED, SliceState.RUNNING, metadata)
     return task
 
 
@@ -99,9 +105,7 @@ def succeed(spine: Spine, task: Task, result: SliceResult, *, also: Callable[[Co
             "rows_read": result.counts.rows_read,
             "rejected": result.counts.rejected,
         }
-        _record(
-            spine, tx, task, EventType.SLICE_SUCCEEDED, SliceState.RUNNING, SliceState.SUCCEEDED, metadata
-        )
+        _record(spine, tx, task, EventType.SLICE_SUCCEEDED, SliceState.SUCCEEDED, metadata)
         also(tx)
         settle(spine, tx, task.job.job_id)
 
@@ -125,7 +129,7 @@ def fail(spine: Spine, task: Task, setback: Setback, *, also: Callable[[Connecti
             jobs.defer_slice(tx, job_id, slice_no, error=text, not_before_us=not_before_us, now_us=now_us)
             event, state = EventType.SLICE_DEFERRED, SliceState.QUEUED
             metadata["not_before_us"] = not_before_us
-        _record(spine, tx, task, event, SliceState.RUNNING, state, metadata)
+        _record(spine, tx, task, event, state, metadata)
         also(tx)
         _cancel_rest(tx, job_id)
         settle(spine, tx, job_id)
@@ -137,9 +141,7 @@ def put_back(spine: Spine, task: Task, *, why: str) -> None:
         _put_back(spine, tx, task, why)
 
 
-def put_back_lost(
-    spine: Spine, tx: Connection, *, in_hand: Collection[tuple[int, int]], why: str
-) -> int:
+def put_back_lost(spine: Spine, tx: Connection, *, in_hand: Collection[tuple[int, int]], why: str) -> int:
     """Put every running slice back that nobody has in hand, in the transaction at hand; their number."""
     lost = [piece for piece in jobs.running(tx) if (piece.job_id, piece.slice_no) not in in_hand]
     for piece in lost:
@@ -197,7 +199,7 @@ def _put_back(spine: Spine, tx: Connection, task: Task, why: str) -> None:
         "partition": task.slice.partition,
         "why": why,
     }
-    _record(spine, tx, task, EventType.SLICE_PUT_BACK, SliceState.RUNNING, SliceState.QUEUED, metadata)
+    _record(spine, tx, task, EventType.SLICE_PUT_BACK, SliceState.QUEUED, metadata)
     _cancel_rest(tx, task.job.job_id)
     settle(spine, tx, task.job.job_id)
 
@@ -214,8 +216,8 @@ def _record(
     tx: Connection,
     task: Task,
     event: EventType,
-    old: SliceState,
     new: SliceState,
     metadata: dict[str, object],
 ) -> None:
+    old = SliceState.QUEUED if new is SliceState.RUNNING else SliceState.RUNNING
     spine.record(tx, NewEvent(event, "slice", task.entity_id, old, new, metadata))

@@ -106,9 +106,7 @@ class Timetable:
         job_id = None
         if state in _RUNS:
             job_id = queue(self._spine, tx, live_job(source, planned_us))
-        occurrences.insert(
-            tx, Occurrence(source, planned_us, state, self._setup.clock.now_us(), job_id)
-        )
+        occurrences.insert(tx, Occurrence(source, planned_us, state, self._setup.clock.now_us(), job_id))
         planned_at = iso_from_us(planned_us)
         metadata = {"planned_at": planned_at, "job_id": job_id}
         self._spine.record(
@@ -123,6 +121,4 @@ def live_job(source: str, planned_us: int) -> NewJob:
     planned_at = iso_from_us(planned_us)
     request = json.dumps({"source": source, "planned_at": planned_at}, sort_keys=True)
     plan_id = sha256(request.encode()).hexdigest()
-    return NewJob(
-        plan_id, JobKind.INGEST, source, Lane.LIVE, request, (NewSlice(planned_at, DUE),)
-    )
+    return NewJob(plan_id, JobKind.INGEST, source, Lane.LIVE, request, (NewSlice(planned_at, DUE),))

@@ -6,28 +6,28 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from dataspine.adapters.transport import transport_for
 from dataspine.engine.circuit import note_end
+from dataspine.engine.intake import day_of, found_objects, kept, take_in
 from dataspine.engine.jobs import Setback, Task, fail, put_back, succeed
-from dataspine.engine.objects import Found, objects_of
-from dataspine.engine.partition import asked, day_of_partition
 from dataspine.engine.rate import RateGate
 from dataspine.errors import DataspineError, LeaseLost, SourceError, StorageError
-from dataspine.pipeline.ingest import IngestOptions, ingest_payload
+from dataspine.pipeline.ingest import IngestOptions
 from dataspine.pipeline.shadow import compare_payload
 from dataspine.scheduling.retry import is_transient, next_delay_s, policy_from_settings
 from dataspine.schemas.job import JobKind, SliceCounts, SliceResult
 from dataspine.schemas.run import RunCounts
 from dataspine.schemas.source import SourceProfile
-from dataspine.store import sessions, taken
 
 if TYPE_CHECKING:
+    from dataspine.adapters.transport import Transport
     from dataspine.engine.build import EngineSetup
+    from dataspine.engine.objects import Found
     from dataspine.pipeline.spine import Spine
     from dataspine.schemas.payload import Payload
     from dataspine.store.sqlite import Connection
@@ -132,34 +132,31 @@ class _Slice:
         is_shadow = self._request.get("mode") == "shadow"
         for found in self._objects():
             self._bench.check()
-            payload = self._spine.workspace.archive.keep(
-                found.fetched.open(),
-                object_name=found.fetched.object_name,
-                received_at_us=self._spine.clock.now_us(),
-            )
+            payload = kept(self._spine, found)
             if is_shadow:
                 self._compare(payload)
             else:
-                self._ingest(found, payload)
+                self._take_in(found, payload)
         digest = sha256("\n".join(self._digests).encode()).hexdigest()
         return SliceResult(self._counts, tuple(self._runs), digest)
 
     def _objects(self) -> Iterator[Found]:
-        name = self._profile.calendar
-        calendar = None
-        if name is not None:
-            calendar = sessions.calendar_in_force(self._spine.workspace.database.connection, name)
-        day = day_of_partition(self._task.slice.partition, calendar, zone=self._profile.schedule_zone)
-        symbols = tuple(self._request.get("symbols") or self._profile.symbols)
-        for filled in asked(self._for_job(), day, symbols):
-            yield from objects_of(self._spine, filled, self._transport, wait_s=self._bench.wait_s)
+        profile = self._for_job()
+        return found_objects(
+            self._spine,
+            profile,
+            day=day_of(self._spine, profile, self._task.slice.partition),
+            symbols=tuple(self._request.get("symbols") or profile.symbols),
+            transport_of=self._transport,
+            wait_s=self._bench.wait_s,
+        )
 
     def _for_job(self) -> SourceProfile:
         """What a backfill asks for again is read again, taken before or not."""
         is_again = self._task.job.kind is JobKind.BACKFILL
         return self._profile.model_copy(update={"take": "whole"}) if is_again else self._profile
 
-    def _transport(self, filled: SourceProfile) -> Any:
+    def _transport(self, filled: SourceProfile) -> Transport:
         gate = RateGate(self._spine, self._profile, lane=self._task.job.lane, wait_s=self._bench.wait_s)
         setup = self._bench.setup
         return transport_for(filled, root=setup.data_root, secrets=setup.secrets, admit=gate)
@@ -168,21 +165,12 @@ class _Slice:
         shadow = compare_payload(self._spine, self._profile, payload, on_chunk=self._bench.check)
         self._add(shadow.counts, shadow.digest)
 
-    def _ingest(self, found: Found, payload: Payload) -> None:
-        remembered = found.taken_as(payload) if found.taken_as else None
-        connection = self._spine.workspace.database.connection
-        is_known = remembered is not None and taken.is_taken(
-            connection, self._profile.name, remembered.object_name, remembered.sha256
-        )
-        if not is_known:
-            # The source's own profile, not the filled one, is what made the records.
-            options = IngestOptions(on_progress=self._bench.check)
-            summary = ingest_payload(self._spine, self._profile, payload, options=options)
+    def _take_in(self, found: Found, payload: Payload) -> None:
+        options = IngestOptions(on_progress=self._bench.check)
+        summary = take_in(self._spine, self._profile, found, payload, options=options)
+        if summary is not None:
             self._runs.append(summary.run_id)
             self._add(summary.counts, summary.digest)
-        if remembered is not None:
-            with self._spine.workspace.database.transaction() as tx:
-                taken.save(tx, self._profile.name, remembered, now_us=self._spine.clock.now_us())
 
     def _add(self, counts: RunCounts, digest: str | None) -> None:
         added = (getattr(counts, name) for name in SliceCounts.__dataclass_fields__)

@@ -53,13 +53,19 @@ def exact_text(text: pl.Series) -> pl.Series:
     Shapes: (n,) String -> (n,) String; nulls stay null. Most texts are canonical already and cost one regex, others
     carry needless zeros; what is left (exponents, far too long, no numbers) is settled once per distinct text.
     """
-    if text.str.contains(EXACT_PATTERN).all():
+    is_odd = ~text.str.contains(EXACT_PATTERN).fill_null(True)
+    if not is_odd.any():
         return text
+    return text.clone().scatter(is_odd.arg_true(), _settled(text.filter(is_odd)))
+
+
+def _settled(text: pl.Series) -> pl.Series:
+    """Canonical text of texts that are not canonical yet."""
     bare = _without_needless_zeros(text)
     is_exact = bare.str.contains(EXACT_PATTERN)
     if is_exact.all():
         return bare
-    odd = bare.filter(~is_exact.fill_null(True)).unique()
+    odd = bare.filter(~is_exact).unique()
     settled = [_settle(value) for value in odd.to_list()]
     return bare.replace(odd, pl.Series(settled, dtype=pl.String))
 

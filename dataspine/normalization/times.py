@@ -73,6 +73,8 @@ def _form_check(field: str, template: str, text: pl.Series, value: pl.Series) ->
 
 def _from_epoch(text: pl.Series, unit: str) -> pl.Series:
     """Microseconds of an epoch count; a fraction is kept to the microsecond, the rest cut off."""
+    if unit != "ns" and text.str.contains(f"^[0-9]{{1,{_EPOCH_DIGITS[unit]}}}$").all():
+        return text.cast(pl.Int64) * UNIT_US[unit]
     well_formed = text.str.contains(_EPOCH_PATTERN)
     whole = text.str.replace(r"\..*$", "") if text.str.contains(".", literal=True).any() else text
     digits = whole.str.strip_prefix("-").str.strip_chars_start("0").str.len_bytes()

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from dataspine.adapters.container import documents
 from dataspine.errors import PayloadError
+from dataspine.pipeline.flow import read_ahead, with_last
 from dataspine.pipeline.publish import CrossChunkConflict, Publication
 from dataspine.pipeline.spine import Spine, code_version, owner, profile_text
 from dataspine.pipeline.stages import Outcome, Repeats, find_repeats, process_chunks
@@ -23,7 +23,7 @@ from dataspine.schemas.audit_event import EventType, NewEvent
 from dataspine.schemas.codes import Code, Violation
 from dataspine.schemas.dead_letter import RAW_BYTES_KEPT, LetterState, NewLetter, Scope
 from dataspine.schemas.payload import CHUNK_RECORDS
-from dataspine.schemas.run import RunCounts, RunStart, RunState, RunSummary
+from dataspine.schemas.run import RunCounts, RunStart, RunState, RunSummary, Standing
 from dataspine.store import dead_letters, payloads, revisions, runs, sources
 from dataspine.validation.contracts import CONTRACT_VERSION
 
@@ -111,6 +111,9 @@ class _Attempt:
 
     def run(self) -> RunSummary:
         """The attempt, from the first byte to the closed run."""
+        standing = self._standing()
+        if standing is not None:
+            return self._confirm(standing)
         try:
             try:
                 return self._publish(self._outcomes())
@@ -119,9 +122,40 @@ class _Attempt:
                 self._repeats = self._found_repeats()
                 return self._publish(self._outcomes())
         except PayloadError as error:
-            return self._refuse(
-                self._payload_letter(error), RunCounts(1, rejected=1, reasons={error.code: 1})
+            letter = self._whole_letter(Scope.PAYLOAD, Violation(error.code, "", str(error)), records=1)
+            return self._refuse(letter, RunCounts(1, rejected=1, reasons={error.code: 1}))
+
+    def _standing(self) -> Standing | None:
+        """The result of an earlier run that must come out again: same bytes, profile and code, and the store as it was.
+
+        A letter tried again, another payload, a changed profile or an insisting operator: then nothing is known.
+        """
+        if self._payload.payload_id is None or not self._options.breaker:
+            return None
+        tx = self._spine.workspace.database.connection
+        found = runs.standing(
+            tx, self._payload.payload_id, config_hash=self._config_hash, code_version=code_version()
+        )
+        return None if found is None or self._is_too_bad(found.counts) else found
+
+    def _confirm(self, standing: Standing) -> RunSummary:
+        """A run that finds everything as it is."""
+        counts = standing.counts
+        kept = counts.inserted + counts.unchanged + counts.corrected
+        counts = replace(counts, inserted=0, corrected=0, unchanged=kept)
+        with self._spine.workspace.database.transaction() as tx:
+            publication = self._start(tx)
+            event = self._event(EventType.RUN_SUCCEEDED, publication.run_id, RunState.SUCCEEDED, counts)
+            metadata = {**event.metadata, "digest": standing.digest, "as_in_run": standing.run_id}
+            sequence = self._spine.record(tx, replace(event, metadata=metadata))
+            summary = self._close(
+                tx, publication, RunState.SUCCEEDED, counts, digest=standing.digest, sequence=sequence
             )
+        return self._announced(summary)
+
+    def _is_too_bad(self, counts: RunCounts) -> bool:
+        limits = self._profile.contract
+        return counts.rows_read >= limits.breaker_min_records and counts.reject_ratio > limits.max_reject_ratio
 
     def _outcomes(self) -> Generator[Outcome]:
         payload, chunk_records = self._payload, self._options.chunk_records
@@ -147,8 +181,8 @@ class _Attempt:
     def _publish(self, outcomes: Generator[Outcome]) -> RunSummary:
         """Write every chunk; the last one closes the run in its own transaction."""
         summary = None
-        with closing(_ahead(outcomes)) as coming:
-            for outcome, is_last in _with_last(coming):
+        with closing(read_ahead(outcomes)) as coming:
+            for outcome, is_last in with_last(coming):
                 if self._publication is not None:
                     self._spine.clock.sleep_s(BREATH_S)
                 summary = self._commit(outcome, is_last=is_last)
@@ -207,10 +241,7 @@ class _Attempt:
 
     def _finish(self, tx: Connection, publication: Publication) -> RunSummary:
         counts = publication.tally.counts()
-        limits = self._profile.contract
-        share = counts.rejected / counts.rows_read if counts.rows_read else 0.0
-        too_many = counts.rows_read >= limits.breaker_min_records and share > limits.max_reject_ratio
-        if too_many and self._options.breaker:
+        if self._options.breaker and self._is_too_bad(counts):
             publication.roll_back(tx)
             held = {**counts.reasons, str(Code.REJECT_RATIO): counts.rows_read - counts.rejected}
             refused = RunCounts(
@@ -220,7 +251,7 @@ class _Attempt:
                 reasons=held,
                 skipped_by=counts.skipped_by,
             )
-            return self._close_refused(tx, publication, self._batch_letter(counts, share), refused)
+            return self._close_refused(tx, publication, self._batch_letter(counts), refused)
         event = self._event(EventType.RUN_SUCCEEDED, publication.run_id, RunState.SUCCEEDED, counts)
         if counts.corrected:
             self._record_corrections(tx, publication)
@@ -334,14 +365,11 @@ class _Attempt:
             self._publication.roll_back(tx)
         self._publication = self._publication.afresh()
 
-    def _payload_letter(self, error: PayloadError) -> NewLetter:
-        return self._whole_letter(Scope.PAYLOAD, Violation(error.code, "", str(error)), records=1)
-
-    def _batch_letter(self, counts: RunCounts, share: float) -> NewLetter:
+    def _batch_letter(self, counts: RunCounts) -> NewLetter:
         limit = self._profile.contract.max_reject_ratio
         worst = ", ".join(f"{code} {records}" for code, records in list(counts.reasons.items())[:3])
         message = (
-            f"{counts.rejected} of {counts.rows_read} records refused ({share:.1%}, limit {limit:.1%}):"
+            f"{counts.rejected} of {counts.rows_read} records refused ({counts.reject_ratio:.1%}, limit {limit:.1%}):"
             f" {worst}; nothing was published"
         )
         return self._whole_letter(
@@ -369,22 +397,3 @@ class _Attempt:
             },
         )
         return summary
-
-
-def _ahead(outcomes: Generator[Outcome]) -> Generator[Outcome]:
-    """The same outcomes, each next one made by another thread while the one at hand is written."""
-    with closing(outcomes), ThreadPoolExecutor(1, "dataspine-heart") as heart:
-        coming = heart.submit(next, outcomes, None)
-        while (outcome := coming.result()) is not None:
-            coming = heart.submit(next, outcomes, None)
-            yield outcome
-
-
-def _with_last(outcomes: Iterable[Outcome]) -> Iterator[tuple[Outcome | None, bool]]:
-    """Each outcome and whether it is the last; a payload without chunks has one empty last."""
-    waiting: Outcome | None = None
-    for outcome in outcomes:
-        if waiting is not None:
-            yield waiting, False
-        waiting = outcome
-    yield waiting, True

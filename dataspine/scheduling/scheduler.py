@@ -64,7 +64,9 @@ class Ticker:
     def start(self) -> None:
         """Begin, in the event loop that runs now."""
         self._scheduler.start()
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+        # Read here, not when the task first runs: the date may be set in between.
+        begun = self._clock.now_us(), self._clock.monotonic_s()
+        self._watcher = asyncio.get_running_loop().create_task(self._watch(*begun))
 
     async def stop(self) -> None:
         """End; a look in hand is cancelled."""
@@ -77,9 +79,8 @@ class Ticker:
         # APScheduler ends in a callback of the loop.
         await asyncio.sleep(0)
 
-    async def _watch(self) -> None:
+    async def _watch(self, date_us: int, time_s: float) -> None:
         """Plan anew whenever the date was set: APScheduler sleeps until the date that it once computed."""
-        date_us, time_s = self._clock.now_us(), self._clock.monotonic_s()
         while True:
             await asyncio.sleep(WATCH_S)
             now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from heapq import heappop, heappush
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -218,10 +218,13 @@ def _session_fires(schedule: Schedule, after_us: int) -> Iterator[int]:
     for session in _sessions_from(schedule, after_us):
         while pending and pending[0] < session.open_us + earliest_us:
             yield heappop(pending)
-        for term in schedule.terms:
-            for fire_us in term.instants(session):
-                if fire_us > after_us:
-                    heappush(pending, fire_us)
+        for fire_us in _instants(schedule, session):
+            if fire_us > after_us:
+                heappush(pending, fire_us)
+
+
+def _instants(schedule: Schedule, session: Session) -> Iterator[int]:
+    return chain.from_iterable(term.instants(session) for term in schedule.terms)
 
 
 def _sessions_from(schedule: Schedule, after_us: int) -> Iterator[Session]:

@@ -71,6 +71,7 @@ class EventType(StrEnum):
     SESSION_OVERRIDE_UNDONE = "session_override_undone", "An operator took an override of a session back."
     LEASE_TAKEN = "lease_taken", "An engine began, and may write; its token is higher than any before."
     LEASE_RELEASED = "lease_released", "An engine stopped and gave the lease back."
+    BACKFILL_PLANNED = "backfill_planned", "An operator had a backfill planned; nothing is fetched yet."
     JOB_QUEUED = "job_queued", "Somebody, or the schedule, asked for work."
     JOB_STARTED = "job_started", "The first slice of a job began."
     JOB_PAUSED = "job_paused", "An operator held a job: slices in hand finish, no other begins."

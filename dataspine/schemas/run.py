@@ -48,6 +48,20 @@ class RunCounts:
     """Refused records by first reason code."""
     skipped_by: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def reject_ratio(self) -> float:
+        """Share of the records that were refused."""
+        return self.rejected / self.rows_read if self.rows_read else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a run found that nothing has touched since."""
+
+    run_id: int
+    counts: RunCounts
+    digest: str
+
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:

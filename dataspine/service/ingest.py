@@ -13,7 +13,9 @@ from dataspine.errors import DataspineError, RequestError, StorageError
 
 if TYPE_CHECKING:
     from dataspine.adapters.transport import Transport
+    from dataspine.engine.objects import Found
     from dataspine.pipeline.ingest import Progress
+    from dataspine.pipeline.spine import Spine
     from dataspine.schemas.run import RunSummary
     from dataspine.schemas.source import SourceProfile
     from dataspine.service.desk import Desk
@@ -205,34 +207,60 @@ def ingest_source(
     """
     from functools import partial
 
-    from dataspine.pipeline.ingest import IngestOptions, ingest_payload
+    from dataspine.engine.intake import kept, take_in
+    from dataspine.pipeline.ingest import IngestOptions
     from dataspine.schemas.payload import CHUNK_RECORDS
 
     with desk.acting() as spine:
+        for found in _objects(desk, spine, profile, files):
+            report = partial(on_progress, found.fetched.object_name) if on_progress else None
+            options = IngestOptions(chunk_records=chunk_records or CHUNK_RECORDS, on_progress=report)
+            summary = take_in(spine, profile, found, kept(spine, found), options=options)
+            if summary is not None:
+                yield summary
+
+
+def _objects(desk: Desk, spine: Spine, profile: SourceProfile, files: Sequence[Path]) -> Iterator[Found]:
+    """These files, or what the source has today."""
+    from functools import partial
+
+    from dataspine.adapters.transport import transport_for
+    from dataspine.config import resolve_secret
+    from dataspine.engine.intake import day_of, found_objects
+    from dataspine.engine.objects import Found
+
+    if files:
         for transport in transports_of(desk, profile, files=files):
-            for fetched in transport.fetch():
-                payload = spine.workspace.archive.keep(
-                    fetched.open(), object_name=fetched.object_name, received_at_us=desk.clock.now_us()
-                )
-                report = partial(on_progress, fetched.object_name) if on_progress else None
-                options = IngestOptions(chunk_records=chunk_records or CHUNK_RECORDS, on_progress=report)
-                yield ingest_payload(spine, profile, payload, options=options)
+            yield from map(Found, transport.fetch())
+        return
+    yield from found_objects(
+        spine,
+        profile,
+        day=day_of(spine, profile),
+        symbols=profile.symbols,
+        transport_of=partial(transport_for, root=desk.settings.data_root, secrets=resolve_secret),
+        wait_s=desk.clock.sleep_s,
+    )
 
 
 def transports_of(desk: Desk, profile: SourceProfile, *, files: Sequence[Path] = ()) -> Iterator[Transport]:
-    """Where the bytes come from: these files, or what the profile says.
+    """Where the bytes would come from today: these files, or what the profile says.
 
     Raises: ConfigError if the profile says nothing, or a secret is missing.
     """
     from dataspine.adapters.transport import FileTransport, transport_for
+    from dataspine.clock import iso_from_us
     from dataspine.config import resolve_secret
+    from dataspine.engine.partition import asked, day_of_partition
 
     for file in files:
         # The operator named the very file, so a symbolic link may lead anywhere.
         real = file.resolve()
         yield FileTransport(real.name, root=real.parent)
     if not files:
-        yield transport_for(profile, root=desk.settings.data_root, secrets=resolve_secret)
+        day = day_of_partition(iso_from_us(desk.clock.now_us()), None, zone=profile.schedule_zone)
+        for filled in asked(profile, day, profile.symbols):
+            yield transport_for(filled, root=desk.settings.data_root, secrets=resolve_secret)
 
 
 def _audit_head(desk: Desk) -> int:

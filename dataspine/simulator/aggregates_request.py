@@ -16,7 +16,8 @@ DEFAULT_LIMIT = 5_000
 _PATH = re.compile(
     r"/v2/aggs/ticker/(?P<ticker>[^/]{1,40})/range/(?P<count>[0-9]{1,4})/(?P<span>[a-z]+)/(?P<start>[^/]+)/(?P<end>[^/]+)"
 )
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY = re.compile(r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}")
+"""Years in which one day more or less is still a date."""
 _EPOCH_MS = re.compile(r"[0-9]{1,14}")
 
 

@@ -17,7 +17,9 @@ from dataspine.simulator.faults import FAULT_KINDS, FaultKind, FaultName, Planne
 
 MAX_DURATION_S = 366 * 86_400
 MAX_FAULTS = 1_000
-FORM = "[VENDOR.]NAME@[DAY T]HH:MM[+DURATION][:NUMBER], e.g. server_errors@10:30+5m or aggs.hang@2026-01-06T11:00:10"
+FORM = (
+    "[VENDOR.]NAME@[YYYY-MM-DDT]HH:MM[+DURATION][:NUMBER], e.g. server_errors@10:30+5m or aggs.hang@11:00:10"
+)
 _SPELLED = re.compile(
     r"(?:(?P<vendor>[a-z]+)\.)?(?P<name>[a-z_]+)@(?P<at>(?:[0-9-]{10}T)?[0-9]{2}:[0-9]{2})"
     r"(?:\+(?P<duration>[0-9]+[a-z]))?(?::(?P<number>[0-9]{1,9}))?"

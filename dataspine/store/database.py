@@ -16,6 +16,8 @@ BUSY_TIMEOUT_MS = 5_000
 CACHE_KIB = 65_536
 """The default of 2 MiB halves the speed of bulk writes."""
 JOURNAL_LIMIT_BYTES = 64 * 1024**2
+CHECKPOINT_PAGES = 8_000
+"""Pages in the journal before they are copied home, 32 MB: bulk chunks touch the same pages again and again."""
 
 _RECIPE = (
     "PRAGMA foreign_keys = ON",
@@ -29,6 +31,7 @@ _WRITER_RECIPE = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     f"PRAGMA journal_size_limit = {JOURNAL_LIMIT_BYTES}",
+    f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}",
 )
 # Primary result codes of SQLite (sqlite.org/rescode.html).
 _BUSY, _LOCKED, _READONLY, _IOERR, _CORRUPT, _FULL, _CANTOPEN, _NOTADB = 5, 6, 8, 10, 11, 13, 14, 26

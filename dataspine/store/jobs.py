@@ -258,17 +258,6 @@ def cancel_queued(tx: Connection, job_id: int) -> int:
     return int(cursor.rowcount)
 
 
-def succeeded_partitions(connection: Connection, source: str) -> dict[str, Slice]:
-    """The newest success of a backfill of each partition of a source."""
-    names = ", ".join(f"s.{name.strip()}" for name in _SLICE.split(","))
-    rows = connection.execute(
-        f"SELECT {names} FROM jobs j JOIN job_slices s USING (job_id)"
-        " WHERE j.source = ? AND j.kind = 'backfill' AND s.state = 'succeeded' ORDER BY j.job_id",
-        (source,),
-    )
-    return {row[2]: _slice(row) for row in rows.fetchall()}
-
-
 def _only(job_id: int | None) -> tuple[int, ...]:
     return () if job_id is None else (job_id,)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LOCK_WAIT_S = 30.0
 _LOCK_POLL_S = 0.05
 _MAX_TOKEN_BYTES = 20
+_CURE = "Wait for it, then try again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,18 @@ def _acquired(path: Path, holder: Holder, refusal: str) -> int:
             if taken_over is not None:
                 os.close(descriptor)
                 return taken_over
-            if holder.clock.monotonic_s() > deadline_s:
-                raise BusyError(refusal, where=path.stem, cure="Wait for it, then try again")
-            holder.clock.sleep_s(_LOCK_POLL_S)
+            _wait(holder.clock, deadline_s, BusyError(refusal, where=path.stem, cure=_CURE))
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _wait(clock: Clock, deadline_s: float, refusal: BusyError) -> None:
+    """Let some time pass, or refuse when all of it has."""
+    if clock.monotonic_s() > deadline_s:
+        raise refusal
+    clock.sleep_s(_LOCK_POLL_S)
 
 
 def _opened(path: Path) -> int:

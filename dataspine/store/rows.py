@@ -31,6 +31,8 @@ class Family:
     order: str
     rest: tuple[str, ...]
     values: tuple[str, ...]
+    uniform: tuple[str, ...]
+    """Columns of integers or of our own few words that are often the same all through a payload."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -50,6 +52,7 @@ MARKET = Family(
     "timestamp_us",
     ("interval_s",),
     ("price", "volume", "open", "high", "low", "vwap", "trade_count", "volume_kind"),
+    ("interval_s", "volume_kind"),
 )
 TRADE = Family(
     "trade_data",
@@ -58,6 +61,7 @@ TRADE = Family(
     "trade_id",
     (),
     ("symbol_id", "timestamp_us", "side", "quantity", "price", "venue", "exec_type", "ref_trade_id"),
+    ("exec_type",),
 )
 FAMILIES = {Kind.MARKET: MARKET, Kind.TRADE: TRADE}
 
@@ -139,6 +143,10 @@ def insert(tx: Connection, rows: pl.DataFrame, family: Family, *, source_id: int
     slots, columns = [], []
     for name in names:
         column = ordered[name]
+        if name in family.uniform and column.n_unique() == 1:
+            # Integers and our own words may stand in the statement, which saves a parameter a row.
+            slots.append(f"'{column[0]}'" if column.dtype == pl.String else str(int(column[0])))
+            continue
         if column.null_count():
             is_text = column.dtype == pl.String
             slots.append("nullif(?, '')" if is_text else "nullif(?, -1)")

@@ -6,12 +6,13 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from dataspine.schemas.run import RunCounts, Standing
 from dataspine.schemas.source import Kind
 from dataspine.store.dead_letters import remove_of_run
 from dataspine.store.rows import FAMILIES, roll_back
 
 if TYPE_CHECKING:
-    from dataspine.schemas.run import RunCounts, RunStart, RunState
+    from dataspine.schemas.run import RunStart, RunState
     from dataspine.store.sqlite import Connection
 
 
@@ -72,6 +73,36 @@ def take_back(tx: Connection, run_id: int, *, now_us: int) -> None:
     roll_back(tx, FAMILIES[Kind(kind)], source_id=source_id, run_id=run_id)
     remove_of_run(tx, run_id, payload_id)
     tx.execute("UPDATE runs SET state = 'interrupted', finished_at_us = ? WHERE run_id = ?", (now_us, run_id))
+
+
+_COUNTERS = (
+    "rows_read",
+    "inserted",
+    "unchanged",
+    "corrected",
+    "rejected",
+    "duplicate",
+    "skipped",
+    "out_of_order",
+)
+
+
+def standing(tx: Connection, payload_id: int, *, config_hash: str, code_version: str) -> Standing | None:
+    """The newest publication of a payload, if profile and code are the same and no run of its source wrote since."""
+    found = tx.execute(
+        f"SELECT run_id, digest, reasons_json, skipped_json, {', '.join(_COUNTERS)} FROM runs r WHERE payload_id = ?"
+        " AND config_hash = ? AND code_version = ? AND kind = 'ingest' AND state = 'succeeded'"
+        " AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.source_id = r.source_id AND o.run_id > r.run_id"
+        " AND (o.inserted > 0 OR o.corrected > 0)) ORDER BY run_id DESC LIMIT 1",
+        (payload_id, config_hash, code_version),
+    ).fetchone()
+    if found is None:
+        return None
+    run_id, digest, reasons, skipped, *numbers = found
+    counters = dict(zip(_COUNTERS, numbers, strict=True))
+    return Standing(
+        run_id, RunCounts(**counters, reasons=json.loads(reasons), skipped_by=json.loads(skipped)), digest
+    )
 
 
 def running(tx: Connection, source_id: int) -> list[int]:

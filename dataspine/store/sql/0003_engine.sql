@@ -9,15 +9,22 @@ CREATE TABLE lease (
   expires_us    INTEGER NOT NULL                -- when another engine may take it
 ) STRICT;
 
+CREATE TABLE plans (
+  plan_id       TEXT    NOT NULL PRIMARY KEY,   -- SHA-256 of everything that decides it
+  source        TEXT    NOT NULL,               -- name of the source
+  request_json  TEXT    NOT NULL,               -- what was asked for: range, mode, symbols
+  plan_json     TEXT    NOT NULL,               -- the plan, whole
+  created_at_us INTEGER NOT NULL                -- when it was made
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE jobs (
   job_id        INTEGER PRIMARY KEY AUTOINCREMENT,  -- our number for it, rising
   plan_id       TEXT    NOT NULL,               -- SHA-256 of the frozen request; the same request has the same plan
   kind          TEXT    NOT NULL CHECK (kind IN ('ingest', 'backfill', 'replay', 'rebuild')),  -- what it does
   source        TEXT    NOT NULL,               -- name of the source
   lane          INTEGER NOT NULL CHECK (lane IN (0, 1, 2)),  -- 0 live, 1 operator, 2 backfill; lower goes first
-  state         TEXT    NOT NULL DEFAULT 'queued'
+  state         TEXT    NOT NULL DEFAULT 'queued'  -- where it stands
                 CHECK (state IN ('queued', 'running', 'paused', 'cancelling', 'cancelled', 'succeeded', 'failed')),
-                                                -- where it stands
   request_json  TEXT    NOT NULL,               -- what was asked for, whole
   actor         TEXT    NOT NULL,               -- who asked
   channel       TEXT    NOT NULL,               -- through which door: cli | console | engine | library
@@ -35,8 +42,8 @@ CREATE TABLE job_slices (
   slice_no      INTEGER NOT NULL,               -- order within the job, from 1
   partition     TEXT    NOT NULL,               -- session date, or the planned instant of a live fire
   why           TEXT    NOT NULL,               -- missing, failed, stale config, stale code, stale calendar, forced, due
-  state         TEXT    NOT NULL DEFAULT 'queued'
-                CHECK (state IN ('queued', 'running', 'cancelled', 'succeeded', 'failed')),  -- where it stands
+  state         TEXT    NOT NULL DEFAULT 'queued'  -- where it stands
+                CHECK (state IN ('queued', 'running', 'cancelled', 'succeeded', 'failed')),
   token         INTEGER,                        -- lease under which it runs or ran
   attempts      INTEGER NOT NULL DEFAULT 0,     -- times it was tried
   not_before_us INTEGER NOT NULL DEFAULT 0,     -- when it may be tried next

@@ -71,3 +71,28 @@ def test_a_payload_refused_again_opens_its_letter_again(spine: Spine) -> None:
         (RunState.SUCCEEDED, [("resolved",)]),
         (RunState.REJECTED, [("open",)]),
     ]
+
+
+def _as_in_run(spine: Spine) -> list[int | None]:
+    """For each published run, the earlier run whose result it confirmed."""
+    events = spine.workspace.database.rows(
+        "SELECT metadata_json FROM audit_events WHERE event_type = 'run_succeeded' ORDER BY sequence"
+    )
+    return [json.loads(text).get("as_in_run") for (text,) in events]
+
+
+def test_what_nothing_touched_is_confirmed_without_judging_it_again(spine: Spine) -> None:
+    """Same bytes, profile and code, and no run wrote since: the first run's account comes out again."""
+    _poll(spine, "1", name="monday.json")
+    assert _poll(spine, "1", name="monday.json") == (0, 1)
+    _poll(spine, "2", name="tuesday.json")
+    _poll(spine, "1", name="monday.json")
+    assert _as_in_run(spine) == [None, 1, None, None]
+
+
+def test_another_profile_judges_again(spine: Spine) -> None:
+    """A looser limit is another profile: nothing of the earlier account holds."""
+    content = json.dumps([quote(), quote("BBB", price="-1")]).encode()
+    ingest_bytes(spine, quote_profile(), content, object_name="a")
+    ingest_bytes(spine, quote_profile(contract={"max_future_s": 600}), content, object_name="a")
+    assert _as_in_run(spine) == [None, None]

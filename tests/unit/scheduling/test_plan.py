@@ -10,7 +10,6 @@ import pytest
 from dataspine.calendars.shipped import shipped_calendar
 from dataspine.clock import SystemClock
 from dataspine.errors import RequestError
-from dataspine.schemas.job import SliceState
 from dataspine.scheduling.plan import (
     MAX_MOVES,
     MAX_SLICES,
@@ -25,6 +24,7 @@ from dataspine.scheduling.plan import (
     plan_text,
     utc_days,
 )
+from dataspine.schemas.job import SliceState
 from tests.builders import quote_profile
 from tests.unit.calendars.calendar_builder import session
 
@@ -133,7 +133,10 @@ CHANGES = {
     "2026-01-05 was not there, is succeeded (780 records, digest d1, made with c0ffee": {
         "holdings": {"2026-01-05": held()}
     },
-    "2026-01-06 was failed (780 records, ": {"holdings": {}},
+    "2026-01-06 was failed (780 records, digest d1": {"holdings": {}},
+    "2026-01-06 was failed (780 records, digest d1, made with c0ffee, 0.1.0+abc, ca1e), is failed (5 records": {
+        "holdings": {"2026-01-06": held(SliceState.FAILED, rows=5)}
+    },
 }
 
 

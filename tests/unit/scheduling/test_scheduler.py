@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from dataspine.calendars.shipped import shipped_calendar
 from dataspine.clock import SystemClock, iso_from_us
 from dataspine.errors import ConfigError, RequestError
 from dataspine.scheduling import scheduler as scheduler_module
@@ -279,8 +280,6 @@ def test_mistakes_are_refused_at_once(running):
 async def test_a_calendar_that_ends_stops_no_other_schedule(clock, caplog):
     looked: asyncio.Queue[str] = asyncio.Queue()
     ticker = Ticker(looked.put, clock=clock)
-    from dataspine.calendars.shipped import shipped_calendar
-
     ends = schedule_from_text("open", calendar=shipped_calendar("XNYS"))
     clock.set("2030-01-07T11:59:59.700Z")
     ticker.add("ended", ends)

@@ -174,6 +174,11 @@ def test_an_open_minus_a_day_is_found_from_before():
     )
 
 
+def test_an_offset_before_the_open_may_come_before_the_session_before_is_done():
+    found = fires("open-24h, open+5m", "2026-01-06T14:00Z", "2026-01-07T14:00Z", exchange="XNYS")
+    assert found == on("2026-01-06", "14:30", "14:35")
+
+
 def test_where_the_calendar_ends_there_is_an_error_and_no_silence():
     days = calendar(session("2026-01-05"), session("2026-01-06"), margin_days=5)
     with pytest.raises(OutsideCalendar, match="sessions refresh"):
@@ -224,7 +229,7 @@ def test_a_bad_field_is_named():
 
 
 def test_session_offsets_without_a_calendar_are_refused():
-    with pytest.raises(ConfigError, match='need a calendar.*calendar = "XNYS"'):
+    with pytest.raises(ConfigError, match=r'need a calendar.*calendar = "XNYS"'):
         schedule_from_text("open+5m")
 
 

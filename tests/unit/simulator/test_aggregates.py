@@ -86,11 +86,19 @@ def test_a_range_in_milliseconds_includes_both_ends():
     assert starts(page) == [start_ms("10:00"), start_ms("10:01"), start_ms("10:02")]
 
 
-def test_a_range_outside_the_calendar_is_empty():
-    page = json.loads(
-        VendorsAt().answer("/v2/aggs/ticker/AAPL/range/1/minute/1990-01-01/1990-02-01", query=KEY).body
-    )
-    assert page["resultsCount"] == 0
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("1990-01-01", "1990-02-01"),
+        ("1000-01-01", "1000-01-01"),
+        ("2999-12-31", "2999-12-31"),
+        ("0", "0"),
+        ("99999999999999", "99999999999999"),
+    ],
+)
+def test_a_range_outside_the_calendar_is_empty(start, end):
+    path = f"/v2/aggs/ticker/AAPL/range/1/minute/{start}/{end}"
+    assert json.loads(VendorsAt().answer(path, query=KEY).body)["resultsCount"] == 0
 
 
 @pytest.mark.parametrize(
@@ -115,6 +123,8 @@ def test_the_key_may_be_a_bearer_token():
         ("/v2/aggs/ticker/AAPL/range/1/minute/2026-01-06/2026-01-05", {}),
         ("/v2/aggs/ticker/AAPL/range/1/minute/yesterday/2026-01-05", {}),
         ("/v2/aggs/ticker/AAPL/range/1/minute/2026-13-05/2026-13-06", {}),
+        ("/v2/aggs/ticker/AAPL/range/1/minute/0001-01-01/2026-01-05", {}),
+        ("/v2/aggs/ticker/AAPL/range/1/minute/2026-01-05/9999-12-31", {}),
         (PATH, {"limit": "0"}),
         (PATH, {"limit": "50001"}),
         (PATH, {"limit": "-5"}),
