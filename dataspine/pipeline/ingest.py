@@ -155,7 +155,9 @@ class _Attempt:
 
     def _is_too_bad(self, counts: RunCounts) -> bool:
         limits = self._profile.contract
-        return counts.rows_read >= limits.breaker_min_records and counts.reject_ratio > limits.max_reject_ratio
+        return (
+            counts.rows_read >= limits.breaker_min_records and counts.reject_ratio > limits.max_reject_ratio
+        )
 
     def _outcomes(self) -> Generator[Outcome]:
         payload, chunk_records = self._payload, self._options.chunk_records

@@ -43,7 +43,9 @@ def bars(day: date, *, seed: int = 0) -> bytes:
     lines = ["symbol,timestamp,close,volume"]
     for place in range(BARS_A_DAY):
         for symbol in SYMBOLS:
-            price = "-1" if place == day.day else f"{100 + (place * 7 + day.day + seed) % 50}.{place % 100:02d}"
+            price = (
+                "-1" if place == day.day else f"{100 + (place * 7 + day.day + seed) % 50}.{place % 100:02d}"
+            )
             lines.append(f"{symbol},{day}T15:{place:02d}:00Z,{price},{100 + place}")
     return "\n".join(lines).encode() + b"\n"
 
@@ -101,7 +103,9 @@ def ended(process: subprocess.Popen[str], *, timeout_s: float = DEADLINE_S) -> t
     return process.returncode, output, errors
 
 
-def wait_for(desk: Desk, query: str, expected: object, *, process: subprocess.Popen[str] | None = None) -> None:
+def wait_for(
+    desk: Desk, query: str, expected: object, *, process: subprocess.Popen[str] | None = None
+) -> None:
     """Look until the first cell of a query's first row is as expected, or at least that if it is a number."""
     clock = SystemClock()
     deadline_s = clock.monotonic_s() + DEADLINE_S

@@ -30,7 +30,7 @@ def market_day(seed: int, *, records: int = 20_000, has_far_conflicts: bool = Tr
     day = [_quote(number, price=_price(number, source)) for number in range(records)]
     for number in source.sample(range(records), records // 50):
         day[number]["price"] = source.choice(["-1", "0", "abc", "", "1e999999"])
-    for number in source.sample(range(records), records // 50):
+    for _ in source.sample(range(records), records // 50):
         day.insert(source.randrange(len(day)), dict(source.choice(day)))
     for number in source.sample(range(1, records), records // 200):
         day.insert(number, {**day[number], "volume": 7_000_000})

@@ -10,6 +10,7 @@ import pytest
 
 from dataspine.service.accounts import account_for
 from dataspine.service.backfill import BackfillRequest, start_backfill
+from dataspine.service.engine import engine_state
 from tests.loopback import running_loopback
 from tests.simulation.engine_process import (
     FIRST_DAY,
@@ -22,6 +23,7 @@ from tests.simulation.engine_process import (
     started,
     started_engine,
     wait_for,
+    wait_until,
 )
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ def _check(tmp_path: Path, loopback: Loopback, *, seed: int, sessions: int, kill
         _kill_at_random(engine, source, sessions * 0.25 / kills)
     engine = started_engine(desk.home)
     wait_for(desk, "SELECT state FROM jobs", "succeeded", process=engine)
+    wait_until(lambda: engine_state(desk).is_alive)
     engine.terminate()
     code, _, errors = ended(engine)
     assert code == 0, errors

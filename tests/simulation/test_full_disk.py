@@ -1,4 +1,4 @@
-"""A disk that fills up in the middle: a clear error, nothing acknowledged is lost, and it goes on when space is back."""
+"""A disk that fills up midway: a clear error, nothing acknowledged is lost, and it goes on when space is back."""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ BARS = '[sources.bars]\npreset = "generic_bars"\npath = "drop/*.csv"\n'
 FIELDS = BARS + "[sources.bars.fields]\n"
 
 
-def read(home: Path, text: str | bytes | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+def read(
+    home: Path, text: str | bytes | None = None, environment: Mapping[str, str] | None = None
+) -> Settings:
     """Settings of a workspace with this file, under no variables but these."""
     if text is not None:
         (home / "dataspine.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -64,9 +66,17 @@ def test_one_key_of_a_preset_can_be_replaced(tmp_path: Path) -> None:
         (BARS + "schedule = 3\n", "sources.bars.schedule Input should be a valid string", 4),
         (BARS + 'url = "https://x"\n', "sources.bars.url must not stand beside path", 4),
         (BARS + "contract = 3\n", "sources.bars.contract Input should be a valid dictionary", 4),
-        (BARS + '[sources.bars.contract]\n\nearliest = "soon"\n', "contract.earliest must be a day such as", 6),
+        (
+            BARS + '[sources.bars.contract]\n\nearliest = "soon"\n',
+            "contract.earliest must be a day such as",
+            6,
+        ),
         (BARS + '[sources.bars.contract]\nearliest = "19900101"\n', "contract.earliest must be a day", 5),
-        (BARS + "[sources.bars.contract]\nmax_reject_ratio = 1.5\n", "ratio Input should be less than or equal to 1", 5),
+        (
+            BARS + "[sources.bars.contract]\nmax_reject_ratio = 1.5\n",
+            "ratio Input should be less than or equal to 1",
+            5,
+        ),
         (BARS + "[sources.bars.contract]\nmax_reject_ratio = 0\n", "ratio Input should be greater than 0", 5),
         (BARS + '[sources.bars.csv]\ndelimiter = ";;"\n', "csv.delimiter String should have at most 1", 5),
         (BARS + "[sources.bars.csv]\ndelimiter = '\"'\n", "csv.delimiter and quote must be two different", 5),
@@ -76,25 +86,67 @@ def test_one_key_of_a_preset_can_be_replaced(tmp_path: Path) -> None:
         (BARS + 'file_name = "{day}{day}"\n', "each name plain and once", 4),
         (BARS + '[sources.bars.symbology]\ncharset = ""\n', "symbology.charset must be ASCII characters", 5),
         (BARS + '[sources.bars.symbology]\ncharset = "É"\n', "symbology.charset must be ASCII characters", 5),
-        (FIELDS + 'prise = { column = "p" }\n', "fields.prise is no key that is known here; did you mean price?", 5),
-        (FIELDS + 'price = { colum = "p" }\n', "fields.price.colum is no key that is known here; did you mean col", 5),
+        (
+            FIELDS + 'prise = { column = "p" }\n',
+            "fields.prise is no key that is known here; did you mean price?",
+            5,
+        ),
+        (
+            FIELDS + 'price = { colum = "p" }\n',
+            "fields.price.colum is no key that is known here; did you mean col",
+            5,
+        ),
         (FIELDS + 'price = { column = "p", const = 3 }\n', "fields.price name exactly one of column,", 5),
         (FIELDS + 'price = { column = "p", scale = -4 }\n', "fields.price.scale must be 0 to 18, got -4", 5),
         (FIELDS + 'price = { column = "p", scale = 400000 }\n', "fields.price.scale must be 0 to 18", 5),
-        (FIELDS + 'price = { column = "p", thousands = "" }\n', "fields.price.thousands must be one character", 5),
-        (FIELDS + 'price = { column = "p", thousands = "1" }\n', "fields.price.thousands must be one character", 5),
-        (FIELDS + 'price = { column = "p", thousands = "." }\n', "fields.price.thousands must be one character", 5),
-        (FIELDS + 'symbol = { file = "sym" }\n', "fields.symbol.file must be a name in file_name, got sym", 5),
-        (FIELDS + 'timestamp = { column = "t", unit = "min" }\n', "timestamp.unit Input should be 's', 'ms'", 5),
-        (FIELDS + 'timestamp = { column = "t", format = "iso", unit = "s" }\n', "format must not stand beside unit", 5),
+        (
+            FIELDS + 'price = { column = "p", thousands = "" }\n',
+            "fields.price.thousands must be one character",
+            5,
+        ),
+        (
+            FIELDS + 'price = { column = "p", thousands = "1" }\n',
+            "fields.price.thousands must be one character",
+            5,
+        ),
+        (
+            FIELDS + 'price = { column = "p", thousands = "." }\n',
+            "fields.price.thousands must be one character",
+            5,
+        ),
+        (
+            FIELDS + 'symbol = { file = "sym" }\n',
+            "fields.symbol.file must be a name in file_name, got sym",
+            5,
+        ),
+        (
+            FIELDS + 'timestamp = { column = "t", unit = "min" }\n',
+            "timestamp.unit Input should be 's', 'ms'",
+            5,
+        ),
+        (
+            FIELDS + 'timestamp = { column = "t", format = "iso", unit = "s" }\n',
+            "format must not stand beside unit",
+            5,
+        ),
         (FIELDS + 'timestamp = { column = "t", format = "%Y%m%d" }\n', "format needs zone beside it", 5),
-        (FIELDS + 'timestamp = { column = "t", format = "%Y", zone = "Mars/X" }\n', "zone must be an IANA time zone", 5),
+        (
+            FIELDS + 'timestamp = { column = "t", format = "%Y", zone = "Mars/X" }\n',
+            "zone must be an IANA time zone",
+            5,
+        ),
         (BARS + "[sources.bars.http]\ntimeout_s = 0\n", "http.timeout_s Input should be greater than 0", 5),
-        ('[sources.b]\nkind = "market"\nformat = "csv"\n[sources.b.fields]\n', "must map price, which MarketData", 4),
+        (
+            '[sources.b]\nkind = "market"\nformat = "csv"\n[sources.b.fields]\n',
+            "must map price, which MarketData",
+            4,
+        ),
         ("rules = 3\n", "rules Input should be a valid dictionary", 1),
     ],
 )
-def test_a_mistake_is_named_with_key_line_and_cure(tmp_path: Path, text: str, message: str, line: int) -> None:
+def test_a_mistake_is_named_with_key_line_and_cure(
+    tmp_path: Path, text: str, message: str, line: int
+) -> None:
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, text)
     assert message in str(caught.value)
@@ -106,7 +158,10 @@ def test_a_mistake_is_named_with_key_line_and_cure(tmp_path: Path, text: str, me
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("log_level = INFO\n", r"the file is not TOML: Invalid value \(at line 1, column 13\).*quotes around text"),
+        (
+            "log_level = INFO\n",
+            r"the file is not TOML: Invalid value \(at line 1, column 13\).*quotes around text",
+        ),
         (BARS + BARS, r"the file is not TOML: .*twice \(at line 4"),
         (b'log_level = "\xff"\n', r"the file must be UTF-8 \(.*dataspine.toml, byte 13\)"),
     ],
@@ -123,7 +178,9 @@ def test_a_directory_in_the_file_s_place_is_named(tmp_path: Path) -> None:
 
 
 def test_variables_lie_over_env_file_over_the_file(tmp_path: Path) -> None:
-    text = 'log_level = "DEBUG"\n' + BARS + "[sources.bars.contract]\nmax_future_s = 1\nmax_reject_ratio = 0.1\n"
+    text = (
+        'log_level = "DEBUG"\n' + BARS + "[sources.bars.contract]\nmax_future_s = 1\nmax_reject_ratio = 0.1\n"
+    )
     (tmp_path / ".env").write_text(
         "# comment\n\nexport DATASPINE_LOG_LEVEL='WARNING'\nDATASPINE_SOURCES__BARS__CONTRACT__MAX_FUTURE_S=2\n"
         'DATASPINE_SOURCES__BARS__PATH="other/*.csv"\nUNRELATED=x\n',
@@ -201,7 +258,9 @@ def test_a_secret_of_a_variable(tmp_path: Path) -> None:
     assert resolve_secret("env:KEY", environment={"KEY": "s3cret"}) == "s3cret"
     assert resolve_secret("plain") == "plain"
     for environment in ({}, {"KEY": ""}):
-        with pytest.raises(ConfigError, match=r"a secret is not set \(environment variable KEY\). export KEY="):
+        with pytest.raises(
+            ConfigError, match=r"a secret is not set \(environment variable KEY\). export KEY="
+        ):
             resolve_secret("env:KEY", environment=environment)
 
 
@@ -211,14 +270,20 @@ def test_a_secret_of_a_file(tmp_path: Path) -> None:
     assert resolve_secret(f"file:{path}") == "s3cret"
     for mode in (0o640, 0o604, 0o660):
         path.chmod(mode)
-        with pytest.raises(ConfigError, match=rf"must be yours alone, got mode {mode:o}.*chmod 600") as caught:
+        with pytest.raises(
+            ConfigError, match=rf"must be yours alone, got mode {mode:o}.*chmod 600"
+        ) as caught:
             resolve_secret(f"file:{path}")
         assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "cannot be read"), (b"\n", "must hold its text, got nothing"), (b"s3cret\xff", "bytes that are no UTF-8")],
+    [
+        (None, "cannot be read"),
+        (b"\n", "must hold its text, got nothing"),
+        (b"s3cret\xff", "bytes that are no UTF-8"),
+    ],
 )
 def test_a_file_without_a_secret_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "key"
@@ -233,7 +298,11 @@ def test_a_file_without_a_secret_is_named(tmp_path: Path, content: bytes | None,
 def test_a_secret_never_stands_in_a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor in anything that is derived from it: the stored profile, the audit log, the letters, the files."""
     monkeypatch.setenv("VENDOR_KEY", "s3cret")
-    table = {"preset": "generic_bars", "url": "https://x/", "http": {"headers": {"Authorization": "env:VENDOR_KEY"}}}
+    table = {
+        "preset": "generic_bars",
+        "url": "https://x/",
+        "http": {"headers": {"Authorization": "env:VENDOR_KEY"}},
+    }
     profile = profile_from_table("bars", table)
     assert "env:VENDOR_KEY" in profile_text(profile)[0]
     with (spine := make_spine(tmp_path)).workspace as workspace:
@@ -246,7 +315,11 @@ def test_a_secret_never_stands_in_a_profile(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_wrong_secret_is_not_echoed() -> None:
-    table = {"preset": "generic_bars", "url": "https://x/", "http": {"headers": {"Authorization": ["s3cret"]}}}
+    table = {
+        "preset": "generic_bars",
+        "url": "https://x/",
+        "http": {"headers": {"Authorization": ["s3cret"]}},
+    }
     with pytest.raises(ConfigError) as caught:
         profile_from_table("bars", table)
     assert "sources.bars.http.headers.Authorization" in str(caught.value)
