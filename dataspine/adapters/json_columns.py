@@ -180,13 +180,17 @@ def array_of(raws: Sequence[bytes]) -> bytes:
 def _series_of_run(paths: Sequence[str], columns: list[Column]) -> list[pl.Series] | None:
     """Text columns; None if a text may be too long."""
     series = [_text_series(path, column) for path, column in zip(paths, columns, strict=True)]
-    lengths = [texts.str.len_bytes().max() for texts in series]
+    if not series:
+        return series
+    lengths = pl.DataFrame(series).select(pl.all().str.len_bytes().max()).row(0)
     is_too_long = any(isinstance(length, int) and length > MAX_FIELD_CHARS for length in lengths)
     return None if is_too_long else series
 
 
 def _text_series(path: str, column: Column) -> pl.Series:
     values = column.values
+    if column.types == {type(None)}:
+        return pl.repeat(None, len(values), dtype=pl.String, eager=True).alias(path)
     if int not in column.types:
         return pl.Series(path, values, dtype=pl.String)
     if str not in column.types:

@@ -15,6 +15,7 @@ from types import GenericAlias
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+import polars as pl
 from msgspec import UNSET, UnsetType
 
 from dataspine.adapters.json_scan import elements_of
@@ -68,6 +69,8 @@ class Plan:
     escape: re.Pattern[bytes]
     """What may hide one of these keys."""
     column_count: int
+    any_token: str | None = None
+    """All keys' texts as one pattern, to count them in one pass; None where a key is no plain word."""
 
     def columns(self, records: list[Any], text: bytes) -> list[Column] | None:
         """Values by path; None if `text`, an array of these records, is not plain."""
@@ -75,8 +78,11 @@ class Plan:
             return None
         harvest = _Harvest([Column([], set())] * self.column_count, dict.fromkeys(self.tokens, 0))
         if self.unwrap is not None:
-            harvest.key_counts[self.unwrap] += sum(record.inner is not UNSET for record in records)
-            records = [record if record.inner is UNSET else record.inner for record in records]
+            inners = list(map(attrgetter("inner"), records))
+            absent = inners.count(UNSET)
+            if absent < len(inners):
+                harvest.key_counts[self.unwrap] += len(inners) - absent
+                records = [record if record.inner is UNSET else record.inner for record in records]
         harvest.gather(self.root, records)
         is_plain = all(column.types <= _PLAIN_TYPES for column in harvest.columns)
         if not is_plain or not self._is_each_key_once(text, harvest.key_counts):
@@ -99,6 +105,13 @@ class Plan:
         A key's text may stand elsewhere as well, in another object or as a string. Then everything is decoded and
         encoded again: what was dropped is missing there.
         """
+        # Each key stands at least as often as it has values, so an equal sum leaves no room for a second one.
+        if self.any_token is not None:
+            total = (
+                pl.Series([text], dtype=pl.Binary).cast(pl.String).str.count_matches(self.any_token).item()
+            )
+            if total == sum(found.values()):
+                return True
         doubtful = {
             token: count for name, token in self.tokens.items() if (count := text.count(token)) != found[name]
         }
@@ -142,11 +155,13 @@ class _Harvest:
 
     def _present(self, key: str, values: list[Any]) -> Column:
         """Values with None where there is none; those that there are, null too, are counted."""
-        self.key_counts[key] += len(values)
+        absent = values.count(UNSET)
+        self.key_counts[key] += len(values) - absent
+        if absent == len(values):
+            return Column([None] * absent, {type(None)})
         types = set(map(type, values))
-        if UnsetType not in types:
+        if not absent:
             return Column(values, types)
-        self.key_counts[key] -= list(map(type, values)).count(UnsetType)
         return Column(
             [None if value is UNSET else value for value in values], types - {UnsetType} | {type(None)}
         )
@@ -212,4 +227,7 @@ def compile_plan(paths: Sequence[str], text_paths: frozenset[str], unwrap: str |
         tokens={key: f'"{key}"'.encode() for key in keys},
         escape=_ESCAPED_ASCII if is_ascii else re.compile(rb"\\u"),
         column_count=len(paths),
+        any_token="|".join(f'"{key}"' for key in sorted(keys))
+        if all(re.fullmatch("[A-Za-z0-9_]+", key) for key in keys)
+        else None,
     )

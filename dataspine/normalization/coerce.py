@@ -51,8 +51,23 @@ def canonical_columns(
     columns = {}
     for name, mapping in profile.fields.items():
         found = wire_text(frame, mapping, origin)
+        if found.null_count() == frame.height:
+            columns[name] = _nothing(found, rules[name], profile.volume)
+            continue
+        if mapping.const is not None:
+            # One record tells of all of them.
+            one = _typed(found.head(1), mapping, rules[name], name=name, profile=profile, origin=origin)
+            if not any(check.violated.any() for check in one.checks):
+                columns[name] = Column(found, one.value.new_from_index(0, frame.height), is_constant=True)
+                continue
         columns[name] = _typed(found, mapping, rules[name], name=name, profile=profile, origin=origin)
     return columns
+
+
+def _nothing(found: pl.Series, rule: Rule, volume: str) -> Column:
+    """A field without any value."""
+    is_integer = isinstance(rule, InstantRule) or (isinstance(rule, NumberRule) and rule.is_whole(volume))
+    return Column(found, found.cast(pl.Int64) if is_integer else found)
 
 
 def wire_text(frame: pl.DataFrame, mapping: FieldMap, origin: Origin) -> pl.Series:

@@ -106,8 +106,7 @@ class _Attempt:
             spine.workspace.database.connection, payload, source=profile.name
         )
         self._publication: Publication | None = None
-        self._repeats: Repeats | None = None
-        """Known only where a second pass was needed."""
+        self._repeats: Repeats | None = None  # known only where a second pass was needed
 
     def run(self) -> RunSummary:
         """The attempt, from the first byte to the closed run."""
@@ -170,10 +169,10 @@ class _Attempt:
                 self._report(content.tell())
 
     def _found_repeats(self) -> Repeats:
-        payload, chunk_records = self._payload, self._options.chunk_records
+        payload = self._payload
         with closing(self._spine.workspace.archive.open(payload.sha256)) as content:
             found = documents(content, object_name=payload.object_name, member_glob=self._profile.member)
-            return find_repeats(payload, found, self._profile, chunk_records=chunk_records)
+            return find_repeats(payload, found, self._profile)
 
     def _report(self, done_bytes: int) -> None:
         if self._options.on_progress and self._publication:

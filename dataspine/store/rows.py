@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 RANGE_FACTOR = 4
 """A key range that holds this many times the rows asked for is read key by key instead."""
 _SPARE_ROWS = 1_000
+ROWS_A_STATEMENT = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,35 +133,53 @@ def insert(tx: Connection, rows: pl.DataFrame, family: Family, *, source_id: int
 
     Sorted by key first: neighbours in the tree are then neighbours in time, which halves the cost. A None costs the
     driver 1.5 µs, as much as the rest of the row, so nulls come as sentinels or, a whole column of them, not at all.
+    Many rows a statement: the driver hands the interpreter's lock back once a statement, and the heart needs it too.
     """
     if not rows.height:
         return 0
-    ordered = rows.sort(family.keys)
-    names = [
-        name
-        for name in (*family.keys, *family.values, "position")
-        if ordered[name].null_count() < rows.height
-    ]
-    slots, columns = [], []
-    for name in names:
-        column = ordered[name]
-        if name in family.uniform and column.n_unique() == 1:
-            # Integers and our own words may stand in the statement, which saves a parameter a row.
-            slots.append(f"'{column[0]}'" if column.dtype == pl.String else str(int(column[0])))
+    uniform = _uniform(rows, family)
+    plain = [name for name in (*family.keys, *family.values, "position") if name not in uniform]
+    names, slots, columns = _parameters(rows.sort(family.keys).select(plain))
+    constants = {"source_id": str(int(source_id)), "run_id": str(int(run_id)), **uniform}
+    head = f"INSERT INTO {family.table} ({', '.join((*names, *constants))}) VALUES "
+    row = f"({', '.join((*slots, *constants.values()))})"
+    values = list(chain.from_iterable(zip(*columns, strict=True)))
+    whole = rows.height // ROWS_A_STATEMENT * ROWS_A_STATEMENT
+    step = len(names) * ROWS_A_STATEMENT
+    if whole:
+        batches = (values[at : at + step] for at in range(0, whole * len(names), step))
+        tx.executemany(head + ", ".join([row] * ROWS_A_STATEMENT), batches)
+    if whole < rows.height:
+        tx.execute(head + ", ".join([row] * (rows.height - whole)), values[whole * len(names) :])
+    return rows.height
+
+
+def _uniform(rows: pl.DataFrame, family: Family) -> dict[str, str]:
+    """Columns that say the same all through, as SQL: integers and our own words need no parameter."""
+    found = {}
+    for name in family.uniform:
+        column = rows[name]
+        if not column.null_count() and column.n_unique() == 1:
+            found[name] = f"'{column[0]}'" if column.dtype == pl.String else str(int(column[0]))
+    return found
+
+
+def _parameters(ordered: pl.DataFrame) -> tuple[list[str], list[str], list[list[object]]]:
+    """Names, slots and values of the columns that go row by row; a column of nulls does not go at all."""
+    names, slots, columns = [], [], []
+    for column in ordered.get_columns():
+        filled = column
+        if column.null_count() == ordered.height:
             continue
+        names.append(column.name)
         if column.null_count():
             is_text = column.dtype == pl.String
             slots.append("nullif(?, '')" if is_text else "nullif(?, -1)")
-            column = column.fill_null("") if is_text else column.fill_null(-1)
+            filled = column.fill_null("") if is_text else column.fill_null(-1)
         else:
             slots.append("?")
-        columns.append(column.to_list())
-    # Two integers that are the same on every row stand in the statement, not in a million tuples.
-    statement = (
-        f"INSERT INTO {family.table} ({', '.join(names)}, source_id, run_id)"
-        f" VALUES ({', '.join(slots)}, {int(source_id)}, {int(run_id)})"
-    )
-    return int(tx.executemany(statement, zip(*columns, strict=True)).rowcount)
+        columns.append(filled.to_list())
+    return names, slots, columns
 
 
 def correct(tx: Connection, rows: pl.DataFrame, family: Family, *, source_id: int, run_id: int) -> int:

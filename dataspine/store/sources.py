@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from dataspine.errors import ConfigError
@@ -91,7 +92,10 @@ class SymbolNumbers:
 
     def numbers(self, tx: Connection, pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
         """Number of each canonical symbol among (source symbol, symbol) pairs."""
-        for pair in pairs:
+        new = [pair for pair in pairs if pair not in self._aliases]
+        if new:
+            self._recall(tx, [source_symbol for source_symbol, _ in new])
+        for pair in new:
             if pair not in self._aliases:
                 self._learn(tx, *pair)
         return self._numbers
@@ -100,6 +104,17 @@ class SymbolNumbers:
         """Drop what was learned in a transaction that was rolled back."""
         self._numbers.clear()
         self._aliases.clear()
+
+    def _recall(self, tx: Connection, source_symbols: list[str]) -> None:
+        """Take in what the store knows of these symbols."""
+        known = tx.execute(
+            "SELECT source_symbol, symbol, symbol_id FROM symbol_aliases JOIN symbols USING (symbol_id)"
+            " WHERE source_id = ? AND source_symbol IN (SELECT value FROM json_each(?))",
+            (self._source_id, json.dumps(source_symbols)),
+        )
+        for source_symbol, symbol, number in known.fetchall():
+            self._numbers[symbol] = number
+            self._aliases.add((source_symbol, symbol))
 
     def _learn(self, tx: Connection, source_symbol: str, symbol: str) -> None:
         found = tx.execute("SELECT symbol_id FROM symbols WHERE symbol = ?", (symbol,)).fetchone()

@@ -68,8 +68,22 @@ def contract_checks(
             checks.append(Check(name, Code.REQUIRED, IS_REQUIRED, column.found.is_null()))
     for name, column in columns.items():
         checks += column.checks
-        checks += _judge(name, column, rules[name], profile, received_at_us)
+        if column.found.null_count() == column.found.len():
+            continue
+        judged = _judge(name, _told_by(column), rules[name], profile, received_at_us)
+        if column.is_constant and not any(check.violated.any() for check in judged):
+            continue
+        checks += _judge(name, column, rules[name], profile, received_at_us) if column.is_constant else judged
     return checks + _ohlc_checks(columns)
+
+
+def _told_by(column: Column) -> Column:
+    """The column, or its first record where all are alike."""
+    from dataspine.schemas.column import Column
+
+    if not column.is_constant:
+        return column
+    return Column(column.found.head(1), column.value.head(1))
 
 
 def _judge(name: str, column: Column, rule: Rule, profile: SourceProfile, received_at_us: int) -> list[Check]:

@@ -140,10 +140,13 @@ def test_dry_run_says_which_source_cannot_be_read(home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "needs the engine"),
-        (("--mode", "live"), "needs the engine"),
-        (("--mode", "live", "--once", "--schedule", "* * * * *"), "needs the engine"),
-        (("--mode", "backfill", "--start", "2026-01-05", "--end", "2026-01-06"), "needs the engine"),
+        (("--mode", "live", "--once", "--schedule", "* * * * *"), "--once reads now"),
+        (("--mode", "live", "--schedule", "every now and then"), "schedule is not understood"),
+        (
+            ("--mode", "backfill", "--start", "2026-01-05", "--end", "2026-01-06"),
+            "no source can be asked for single days",
+        ),
+        (("--mode", "backfill", "--once"), "does not belong to a backfill"),
         (("--mode", "backfill", "--dry-run", "--start", "2026-01-05"), "--end must be a day"),
         (
             ("--mode", "backfill", "--dry-run", "--start", "2026-01-06", "--end", "2026-01-05"),

@@ -265,7 +265,7 @@ def test_a_growing_file_is_read_on_from_where_it_was_left(tmp_path):
         assert live(setup, tenure).runs == ()
         assert rows(tenure) == 3
         names = tenure.spine.workspace.database.rows("SELECT object_name FROM payloads ORDER BY payload_id")
-        assert [name for (name,) in names] == ["drop/bars.csv@30-66", "drop/bars.csv@66-138"]
+        assert [name for (name,) in names] == ["drop/bars.csv@30-67", "drop/bars.csv@67-141"]
 
 
 def test_a_backfill_reads_again_what_was_taken(tmp_path):
