@@ -63,6 +63,7 @@ TABLES = {
     "jobs": "What operators and the schedule asked for.",
     "job_slices": "A job's slices, one partition each, with their own state and account.",
     "occurrences": "Every instant at which a source was due, and what became of it.",
+    "next_fires": "When each source is due next, kept by the engine for those who look.",
     "source_health": "Failures of each source in a row, and when one that failed is tried again.",
     "rate_buckets": "Requests that each vendor takes now, shared by all lanes and processes.",
     "taken_objects": "Files that were taken when complete, and how far growing ones were read.",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from dataspine.audit.export import mirror
+from dataspine.calendars.lookup import OutsideCalendar
 from dataspine.engine.circuit import left_alone, note_attempt
 from dataspine.engine.heartbeat import Tenure
 from dataspine.engine.jobs import ENDED, Task, claim
@@ -38,12 +39,15 @@ LIVE_SLOTS = 1
 """Slots more for live slices alone, so that backfills never keep them waiting."""
 POLL_S = 0.2
 """How often it is seen that another process has committed something."""
+CALENDARS_S = 5.0
+"""How often it is seen that a calendar was refreshed or overridden."""
 FINISH_S = 4.0
 """How long slices in hand may finish once the engine is to stop; then they go back at their next safe point."""
 ABANDON_S = 8.0
 """When those that reach none are left behind, fenced off."""
 
 Result = TypeVar("Result")
+Look = Callable[[str], Awaitable[None]]
 _log = logging.getLogger(__name__)
 
 
@@ -194,7 +198,7 @@ class Engine:
             mirror(connection, self._audit_log, after=self._tenure.first_event - 1)
 
     async def _timetable_kept(self) -> Ticker:
-        """Look at every source now, and again whenever it is due."""
+        """Look at every source now, and again whenever it is due or a calendar has changed."""
         timetable = await self._at_desk(
             partial(Timetable, self._setup, self._tenure.spine, before=self._tenure.before)
         )
@@ -203,15 +207,32 @@ class Engine:
             await self._safely(self._look(timetable, source))
 
         ticker = Ticker(look, clock=self._setup.clock)
-        for source, schedule in timetable.schedules.items():
-            ticker.add(source, schedule)
+        await self._look_at_all(timetable, ticker, look)
         ticker.start()
-        for source in timetable.schedules:
-            await look(source)
+        self._begin(self._calendars_watched(timetable, ticker, look))
         return ticker
 
+    async def _look_at_all(self, timetable: Timetable, ticker: Ticker, look: Look) -> None:
+        for source, schedule in timetable.schedules.items():
+            ticker.add(source, schedule)
+            await look(source)
+
+    async def _calendars_watched(self, timetable: Timetable, ticker: Ticker, look: Look) -> None:
+        """Go by a calendar's new hours within seconds of its change."""
+        while True:
+            await asyncio.sleep(CALENDARS_S)
+            if await self._at_desk(timetable.refresh):
+                _log.info("calendars_changed")
+                await self._look_at_all(timetable, ticker, look)
+
     async def _look(self, timetable: Timetable, source: str) -> None:
-        if await self._at_desk(partial(timetable.look, source)):
+        try:
+            queued = await self._at_desk(partial(timetable.look, source))
+        except OutsideCalendar as error:
+            # The others go on; `sessions refresh` cures it.
+            _log.error("look_failed", extra={"source": source, "error": str(error)})
+            return
+        if queued:
             self._wake.set()
 
     async def _safely(self, doing: Awaitable[None]) -> None:

@@ -6,9 +6,10 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from dataspine.calendars.lookup import OutsideCalendar
 from dataspine.clock import iso_from_us
 from dataspine.engine.requests import queue
-from dataspine.scheduling.triggers import Schedule, due, schedule_from_profile, seen_after
+from dataspine.scheduling.triggers import Schedule, due, next_fire, schedule_from_profile, seen_after
 from dataspine.schemas.audit_event import EventType, NewEvent
 from dataspine.schemas.job import JobKind, Lane, NewJob, NewSlice, OccurrenceState
 from dataspine.store import jobs, occurrences, sessions
@@ -38,12 +39,14 @@ class Timetable:
         self._setup = setup
         self._spine = spine
         self._seen_us: dict[str, int] = {}
+        self._told_us: dict[str, int | None] = {}
         self._calendars_seen: tuple[int, ...] | None = None
         self.schedules: dict[str, Schedule] = {}
         self.refresh()
         self._alive_us = setup.clock.now_us() if before is None else before.heartbeat_us
         for source in self.schedules:
             self._seen_us[source] = self._last_seen_us(source)
+        self._forget_unscheduled()
 
     def refresh(self) -> bool:
         """Read the schedules anew if a calendar was refreshed or overridden; whether it was.
@@ -67,7 +70,7 @@ class Timetable:
     def look(self, source: str) -> int:
         """Deal with everything that was due since the last look at a source; how many jobs were queued.
 
-        Raises: LeaseLost, BusyError, StorageError; nothing was dealt with then.
+        Raises: OutsideCalendar, LeaseLost, BusyError, StorageError; nothing was dealt with then.
         """
         now_us, seen_us = self._setup.clock.now_us(), self._seen_us[source]
         policy = self._setup.profile(source).catch_up
@@ -82,7 +85,27 @@ class Timetable:
                     has_run = self._note(tx, source, planned_us, state, is_blocked=is_blocked)
                     is_open, queued = is_open or has_run, queued + has_run
         self._seen_us[source] = seen_after(seen_us, now_us, found)
+        self._tell_next(source)
         return queued
+
+    def _tell_next(self, source: str) -> None:
+        """Let those who look know when a source is due next."""
+        try:
+            planned_us = next_fire(self.schedules[source], self._seen_us[source])
+        except OutsideCalendar:
+            planned_us = None
+        if self._told_us.get(source) != planned_us:
+            with self._spine.workspace.database.transaction() as tx:
+                occurrences.save_next(tx, source, planned_us)
+            self._told_us[source] = planned_us
+
+    def _forget_unscheduled(self) -> None:
+        connection = self._spine.workspace.database.connection
+        gone = occurrences.next_fires(connection).keys() - self.schedules.keys()
+        if gone:
+            with self._spine.workspace.database.transaction() as tx:
+                for source in gone:
+                    occurrences.save_next(tx, source, None)
 
     def _last_seen_us(self, source: str) -> int:
         """The newest instant of a source that was dealt with, else when an engine lived last."""

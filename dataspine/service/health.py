@@ -40,14 +40,13 @@ class Health:
 def health_of(desk: Desk) -> Health:
     """How a workspace fares; a database that cannot be read is an answer, too."""
     from dataspine.service.engine import engine_state
-    from dataspine.service.jobs import dead_tasks
-    from dataspine.store import source_health
+    from dataspine.store import jobs, source_health
 
     try:
         engine = engine_state(desk)
         with desk.reading() as database:
             sources = tuple(source_health.every(database.connection))
-        dead = len(dead_tasks(desk))
+            dead = jobs.dead_count(database.connection)
     except DataspineError as error:
         return Health(Verdict.FAILED, (str(error),))
     problems = [*_source_problems(sources)]

@@ -119,6 +119,12 @@ def dead(connection: Connection, *, limit: int = 200) -> list[Slice]:
     return [_slice(row) for row in rows.fetchall()]
 
 
+def dead_count(connection: Connection) -> int:
+    """Dead tasks in all."""
+    row = connection.execute("SELECT count(*) FROM job_slices WHERE is_dead = 1").fetchone()
+    return int(row[0])
+
+
 def running(connection: Connection) -> list[Slice]:
     """Slices that some engine has, or had when it died, in hand."""
     rows = connection.execute(

@@ -63,3 +63,16 @@ def page(connection: Connection, *, source: str, limit: int = 50) -> list[Occurr
         Occurrence(name, planned_us, OccurrenceState(state), seen_us, job_id)
         for name, planned_us, state, seen_us, job_id in rows.fetchall()
     ]
+
+
+def save_next(tx: Connection, source: str, planned_us: int | None) -> None:
+    """Keep when a source is due next; None where it never is again."""
+    tx.execute("DELETE FROM next_fires WHERE source = ?", (source,))
+    if planned_us is not None:
+        tx.execute("INSERT INTO next_fires (source, planned_us) VALUES (?, ?)", (source, planned_us))
+
+
+def next_fires(connection: Connection) -> dict[str, int]:
+    """When each source is due next, the first one first, as the engine saw it last."""
+    rows = connection.execute("SELECT source, planned_us FROM next_fires ORDER BY planned_us, source")
+    return {source: int(planned_us) for source, planned_us in rows.fetchall()}

@@ -12,6 +12,7 @@ from tests.simulation.engine_process import (
     FIRST_DAY,
     bars,
     configure,
+    end_all,
     ended,
     serve_days,
     sessions_from,
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
 DAYS = sessions_from(FIRST_DAY, 3)
 RANGE = ("--start", str(DAYS[0]), "--end", str(DAYS[-1]))
 RETRY = {"max_attempts": 1}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    yield
+    end_all()
 
 
 @pytest.fixture
@@ -78,7 +85,9 @@ def test_a_plan_is_refused_when_the_world_moved_until_replanned(desk: Desk) -> N
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "the world has moved" in refused.stderr
     assert "configuration was" in refused.stderr
-    done = document(dataspine("backfill", "start", plan["plan_id"], "--replan", "--json", home=desk.home), code=1)
+    done = document(
+        dataspine("backfill", "start", plan["plan_id"], "--replan", "--json", home=desk.home), code=1
+    )
     assert done["plan_id"] != plan["plan_id"]
     assert done["state"] == "succeeded"
 

@@ -93,3 +93,14 @@ def test_chunks_never_show_in_many_payloads(
 ) -> None:
     whole = _outcome(spine, before, after, 65_536, conflict=conflict)
     assert _outcome(spine, before, after, chunk, conflict=conflict) == whole
+
+
+@pytest.mark.parametrize("chunk", [1, 65_536])
+@pytest.mark.parametrize(("price", "expected"), [(A, (1, 0, 1)), (B, (0, 2, 0))], ids=["alike", "at odds"])
+def test_two_names_of_one_symbol_are_one_key(
+    spine: Spine, chunk: int, price: str, expected: tuple[int, ...]
+) -> None:
+    profile = quote_profile(f"chunks_{next(_numbers)}", symbology={"case": "upper"}, contract=NO_BREAKER)
+    records = [quote("aaa", price=A), quote("AAA", price=price)]
+    counts = ingest_quotes(spine, records, profile=profile, options=IngestOptions(chunk_records=chunk)).counts
+    assert (counts.inserted, counts.rejected, counts.duplicate) == expected

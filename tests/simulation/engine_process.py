@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dataspine.calendars.shipped import shipped_calendar
 from dataspine.clock import SystemClock
+from dataspine.errors import StorageError
 from dataspine.schemas.audit_event import Actor, Channel
 from dataspine.service.desk import Desk
 from dataspine.store.workspace import open_for_reading
@@ -30,6 +31,7 @@ FIRST_DAY = date(2026, 1, 5)
 SYMBOLS = ("AAPL", "MSFT")
 BARS_A_DAY = 60
 DEADLINE_S = 90.0
+_STARTED: list[subprocess.Popen[str]] = []
 
 
 def sessions_from(first: date, number: int) -> list[date]:
@@ -94,7 +96,18 @@ def started(*arguments: str, home: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "dataspine", "--home", str(home), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+    _STARTED.append(process)
+    return process
+
+
+def end_all() -> None:
+    """Kill whatever a test that failed has left running, stopped ones too."""
+    for process in _STARTED:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+    _STARTED.clear()
 
 
 def ended(process: subprocess.Popen[str], *, timeout_s: float = DEADLINE_S) -> tuple[int, str, str]:
@@ -123,9 +136,12 @@ def _is_there(found: object, expected: object) -> bool:
 
 
 def cell(desk: Desk, query: str) -> object:
-    """The first cell of a query's first row."""
-    with desk.reading() as database:
-        row = database.one(query)
+    """The first cell of a query's first row; None while the database is being made."""
+    try:
+        with desk.reading() as database:
+            row = database.one(query)
+    except StorageError:
+        return None
     return None if row is None else row[0]
 
 

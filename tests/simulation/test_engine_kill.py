@@ -16,6 +16,7 @@ from tests.simulation.engine_process import (
     FIRST_DAY,
     cell,
     configure,
+    end_all,
     ended,
     left_of,
     serve_days,
@@ -27,6 +28,7 @@ from tests.simulation.engine_process import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from dataspine.service.desk import Desk
@@ -34,6 +36,12 @@ if TYPE_CHECKING:
 
 QUICK_SESSIONS, SOAK_SESSIONS = 12, 64
 RATE = {"per_minute": 100_000, "burst": 1_000}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    yield
+    end_all()
 
 
 def _desk(home: Path, url: str) -> Desk:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from dataspine.clock import SystemClock
 from dataspine.service.backfill import BackfillRequest, start_backfill
 from tests.loopback import hang, running_loopback
@@ -12,6 +14,7 @@ from tests.simulation.engine_process import (
     FIRST_DAY,
     cell,
     configure,
+    end_all,
     ended,
     left_of,
     serve_days,
@@ -21,9 +24,16 @@ from tests.simulation.engine_process import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 RATE = {"per_minute": 100_000}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    yield
+    end_all()
 
 
 def _range(source: str, sessions: int) -> BackfillRequest:

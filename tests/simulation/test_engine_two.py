@@ -6,6 +6,8 @@ import json
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from dataspine.clock import SystemClock
 from dataspine.service.backfill import BackfillRequest, start_backfill
 from dataspine.service.engine import engine_state
@@ -16,6 +18,7 @@ from tests.simulation.engine_process import (
     bars,
     cell,
     configure,
+    end_all,
     ended,
     left_of,
     serve_days,
@@ -27,15 +30,24 @@ from tests.simulation.engine_process import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from dataspine.service.desk import Desk
+
 SESSIONS = 4
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    yield
+    end_all()
 
 
 def test_a_second_engine_is_refused_with_3(tmp_path: Path) -> None:
     desk = configure(tmp_path / "home", {"bars": {"path": "nothing/{date}.csv"}})
     first = started_engine(desk.home)
-    wait_until(lambda: (desk.home / "dataspine.db").exists() and _is_alive(desk))
+    wait_until(lambda: _is_alive(desk))
     code, _, errors = ended(started_engine(desk.home))
     assert code == 3
     assert "another engine runs" in errors
@@ -47,7 +59,7 @@ def test_a_second_engine_is_refused_with_3(tmp_path: Path) -> None:
 def test_a_killed_engine_is_replaced_at_once(tmp_path: Path) -> None:
     desk = configure(tmp_path / "home", {"bars": {"path": "nothing/{date}.csv"}})
     first = started_engine(desk.home)
-    wait_until(lambda: (desk.home / "dataspine.db").exists() and _is_alive(desk))
+    wait_until(lambda: _is_alive(desk))
     first.kill()
     first.communicate()
     assert not engine_state(desk).is_alive
@@ -99,7 +111,7 @@ def test_an_engine_that_wakes_up_replaced_writes_nothing(tmp_path: Path) -> None
 def test_the_log_is_json_lines(tmp_path: Path) -> None:
     desk = configure(tmp_path / "home", {"bars": {"path": "nothing/{date}.csv"}})
     engine = started_engine(desk.home)
-    wait_until(lambda: (desk.home / "dataspine.db").exists() and _is_alive(desk))
+    wait_until(lambda: _is_alive(desk))
     engine.send_signal(signal.SIGINT)
     assert ended(engine)[0] == 0
     lines = (desk.home / "logs" / "engine.jsonl").read_text(encoding="ascii").splitlines()
@@ -107,11 +119,6 @@ def test_the_log_is_json_lines(tmp_path: Path) -> None:
     assert [events[0], events[-1]] == ["engine_started", "engine_stopped"]
 
 
-def _is_alive(desk) -> bool:
-    from dataspine.errors import StorageError
-
-    try:
-        return engine_state(desk).is_alive
-    except StorageError:
-        # The database is being made.
-        return False
+def _is_alive(desk: Desk) -> bool:
+    # Before the database is made there is no state to ask for.
+    return bool(cell(desk, "SELECT owner FROM lease")) and engine_state(desk).is_alive

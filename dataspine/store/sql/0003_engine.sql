@@ -76,6 +76,11 @@ CREATE TABLE occurrences (
   PRIMARY KEY (source, planned_us)              -- an occurrence runs at most once
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE next_fires (
+  source        TEXT    NOT NULL PRIMARY KEY,   -- name of the source
+  planned_us    INTEGER NOT NULL                -- when it is due next, as the engine saw it last
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE source_health (
   source        TEXT    NOT NULL PRIMARY KEY,   -- name of the source
   state         TEXT    NOT NULL CHECK (state IN ('ok', 'degraded', 'failed')),  -- how its vendor fares

@@ -81,15 +81,11 @@ def make_job(
 
 def run_next(setup: EngineSetup, tenure: Tenure, *, job_id: int | None = None) -> Slice | None:
     """Claim the slice that goes first and carry it out here; as it then stands, or None if none may be tried."""
-    task = claim(
-        tenure.spine, Wanted(job_id=job_id), token=tenure.token, also=lambda _tx, _source: None
-    )
+    task = claim(tenure.spine, Wanted(job_id=job_id), token=tenure.token, also=lambda _tx, _source: None)
     if task is None:
         return None
     work(Bench(setup), tenure.spine, task)
-    return jobs.find_slice(
-        tenure.spine.workspace.database.connection, task.job.job_id, task.slice.slice_no
-    )
+    return jobs.find_slice(tenure.spine.workspace.database.connection, task.job.job_id, task.slice.slice_no)
 
 
 def serve(loopback: Loopback, *contents: str) -> str:

@@ -42,9 +42,7 @@ def test_a_failed_source_is_left_alone_until_one_attempt_is_let_through(tmp_path
 
 
 def test_two_sources_of_a_vendor_share_its_bucket_and_live_goes_first(tmp_path):
-    setup = make_setup(
-        tmp_path / "home", bars_profile("bars", rate=RATE), bars_profile("quotes", rate=RATE)
-    )
+    setup = make_setup(tmp_path / "home", bars_profile("bars", rate=RATE), bars_profile("quotes", rate=RATE))
     with tenure_of(setup) as tenure:
         waits: list[float] = []
 

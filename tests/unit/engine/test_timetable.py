@@ -59,7 +59,11 @@ def test_a_fire_in_time_is_queued_as_a_live_job(tmp_path):
         assert table.look("bars") == 1
         assert written(tenure) == [("14:00", "fired")]
         task = claim(tenure.spine, Wanted(), token=tenure.token, also=lambda _tx, _source: None)
-        assert (task.slice.partition, task.slice.why, int(task.job.lane)) == ("2026-01-09T14:00:00Z", "due", 0)
+        assert (task.slice.partition, task.slice.why, int(task.job.lane)) == (
+            "2026-01-09T14:00:00Z",
+            "due",
+            0,
+        )
         assert table.look("bars") == 0
 
 

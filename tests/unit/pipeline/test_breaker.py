@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dataspine.errors import BusyError
 from dataspine.pipeline.ingest import IngestOptions
 from dataspine.pipeline.redrive import redrive, rehearse
 from dataspine.schemas.run import RunState
@@ -139,3 +140,12 @@ def test_an_operator_who_insists_gets_the_good_and_a_letter_for_each_bad(spine: 
     assert account_for(make_desk(spine), deep=True).balanced
     spine.anchor()
     assert_sound(spine.workspace.database, spine.workspace.home)
+
+
+def test_of_two_operators_who_insist_one_is_told_that_it_is_done(spine: Spine) -> None:
+    ingest_quotes(spine, _records(2, 18), profile=_profile())
+    seen = dead_letters.page(spine.workspace.database.connection)
+    assert redrive(spine, _profile(), seen)[0].passes
+    with pytest.raises(BusyError, match="somebody else changed this letter first"):
+        redrive(spine, _profile(), seen)
+    assert spine.workspace.database.rows("SELECT count(*) FROM runs") == [(2,)]
