@@ -119,7 +119,7 @@ SHARED = {
 """Meanings of columns that the SQL leaves without a comment because their name says them; of one table, or of all."""
 _SIBLINGS = {"market_revisions": "market_data", "trade_revisions": "trade_data"}
 
-_COLUMN = re.compile(r"^\s+([a-z_0-9]+)\s+(INTEGER|TEXT|BLOB|ANY)\b(.*)$")
+_COLUMN = re.compile(r"^\s+([a-z_0-9]+)\s+(INTEGER|TEXT|BLOB|REAL|ANY)\b(.*)$")
 _CONSTRAINT = re.compile(r"^\s+((?:PRIMARY KEY|UNIQUE) \(.*\))")
 
 

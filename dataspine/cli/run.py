@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +32,18 @@ if TYPE_CHECKING:
     from dataspine.service.run_plan import PlannedSource
 
 OBJECTS_SHOWN = 3
+
+
+StartOption = Annotated[str | None, typer.Option("--start", metavar="DAY", help="First day of a backfill.")]
+EndOption = Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last day of a backfill.")]
+SourcesOption = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="SOURCE", help="Backfill this source; may be given several times."),
+]
+AuditLogOption = Annotated[
+    Path | None,
+    typer.Option("--audit-log", metavar="FILE", help="Append this run's audit events, as JSON lines."),
+]
 
 
 class Mode(StrEnum):
@@ -79,18 +90,10 @@ def run(
         str | None,
         typer.Option("--schedule", metavar="CRON", help="Instead of the sources' own."),
     ] = None,
-    start: Annotated[
-        str | None, typer.Option("--start", metavar="DAY", help="First day of a backfill.")
-    ] = None,
-    end: Annotated[str | None, typer.Option("--end", metavar="DAY", help="Last day of a backfill.")] = None,
-    source: Annotated[
-        list[str] | None,
-        typer.Option("--source", metavar="SOURCE", help="Backfill this source; may be given several times."),
-    ] = None,
-    audit_log: Annotated[
-        Path | None,
-        typer.Option("--audit-log", metavar="FILE", help="Append this run's audit events, as JSON lines."),
-    ] = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    source: SourcesOption = None,
+    audit_log: AuditLogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the engine: sources when they are due, jobs as they are asked for; Ctrl-C stops it within 10 s.
@@ -100,25 +103,38 @@ def run(
     Exit codes: 0 stopped or done, 1 something was refused or given up, 3 another engine runs in this workspace.
     """
     desk = desk_of(context)
-    days = {"start": start, "end": end}
+    wanted = Wanted(mode or Mode.LIVE, start, end, tuple(source or ()), schedule)
     if fixtures is not None:
-        _refuse_beside_fixtures(
-            mode=mode, once=once, dry_run=dry_run, schedule=schedule, source=source, **days
-        )
+        _refuse_beside_fixtures(mode=mode, once=once, dry_run=dry_run, **_days_and_sources(wanted))
         _run_fixtures(desk, fixtures, audit_log=audit_log, as_json=as_json)
     elif dry_run:
-        wanted = Wanted(mode or Mode.LIVE, start, end, tuple(source or ()), schedule)
         _print_plan(desk, wanted, as_json=as_json)
     elif mode is Mode.BACKFILL:
         _refuse_beside_backfill(once=once, schedule=schedule, audit_log=audit_log)
-        run_backfill(desk, source or (), start, end, as_json=as_json)
+        run_backfill(desk, wanted.sources, start, end, as_json=as_json)
     else:
-        _refuse_days(start, end, source)
-        if once:
-            _refuse_schedule(schedule)
-            _run_once(desk, audit_log=audit_log, as_json=as_json)
-        else:
-            run_live(desk, schedule=schedule, audit_log=audit_log, as_json=as_json)
+        _refuse_days(wanted)
+        _run_live(desk, wanted, once=once, audit_log=audit_log, as_json=as_json)
+
+
+def _run_live(desk: Desk, wanted: Wanted, *, once: bool, audit_log: Path | None, as_json: bool) -> None:
+    if not once:
+        run_live(desk, schedule=wanted.schedule, audit_log=audit_log, as_json=as_json)
+        return
+    if wanted.schedule:
+        raise RequestError(
+            "--once reads now, whatever is scheduled", found="--schedule", cure="Leave one out"
+        )
+    _run_once(desk, audit_log=audit_log, as_json=as_json)
+
+
+def _days_and_sources(wanted: Wanted) -> dict[str, object]:
+    return {
+        "schedule": wanted.schedule,
+        "start": wanted.start,
+        "end": wanted.end,
+        "source": wanted.sources,
+    }
 
 
 def _refuse_beside_backfill(**given: object) -> None:
@@ -127,15 +143,8 @@ def _refuse_beside_backfill(**given: object) -> None:
         raise RequestError("this does not belong to a backfill", found=", ".join(used), cure="Leave it out")
 
 
-def _refuse_schedule(schedule: str | None) -> None:
-    if schedule:
-        raise RequestError(
-            "--once reads now, whatever is scheduled", found="--schedule", cure="Leave one out"
-        )
-
-
-def _refuse_days(start: str | None, end: str | None, source: Sequence[str] | None) -> None:
-    if start or end or source:
+def _refuse_days(wanted: Wanted) -> None:
+    if wanted.start or wanted.end or wanted.sources:
         raise RequestError("--start, --end and --source belong to a backfill", cure="Add --mode backfill")
 
 
@@ -212,7 +221,7 @@ def _print_plan(desk: Desk, wanted: Wanted, *, as_json: bool) -> None:
         days = days_between(wanted.start, wanted.end)
         plans = backfill_plans(desk, wanted.sources, wanted.start, wanted.end)
     else:
-        _refuse_days(wanted.start, wanted.end, wanted.sources)
+        _refuse_days(wanted)
     plan = plan_run(desk, schedule=wanted.schedule)
     document = {
         "mode": str(wanted.mode),

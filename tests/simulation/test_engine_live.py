@@ -49,7 +49,7 @@ def test_a_source_is_read_when_it_is_due(tmp_path: Path) -> None:
             done = f"SELECT state FROM jobs WHERE source = '{source}'"
             wait_for(desk, done, "succeeded", process=engine)
         assert cell(desk, "SELECT state FROM jobs WHERE source = 'hung'") == "running"
-        found = document(dataspine("status", "--json", "--now", "2026-01-09T15:00:30Z", home=desk.home))
+        found = document(dataspine("status", "--json", "--now", "2026-01-09T15:00:10Z", home=desk.home))
         assert found["next"] == {
             "by_cron": "2026-01-09T15:01:00Z",
             "hung": "2026-01-09T15:01:00Z",

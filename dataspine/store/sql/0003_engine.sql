@@ -92,7 +92,7 @@ CREATE TABLE source_health (
 
 CREATE TABLE rate_buckets (
   vendor        TEXT    NOT NULL PRIMARY KEY,   -- sources that share a limit share a vendor
-  tokens        REAL    NOT NULL,               -- requests that may be made now
+  tokens_millionths INTEGER NOT NULL,           -- requests that may be made now, in millionths
   refilled_us   INTEGER NOT NULL                -- when that number was right
 ) STRICT, WITHOUT ROWID;
 

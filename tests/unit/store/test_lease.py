@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import ExitStack
 
 import pytest
 
@@ -92,16 +93,19 @@ def test_nothing_is_written_under_a_lease_that_was_given_back(setup):
 
 def test_the_source_lock_of_a_replaced_engine_is_taken_over(setup):
     """It stands still inside its slice and holds the lock; its successor need not wait for it."""
-    with tenure_of(setup) as first, first.spine.workspace.source_lock("bars"):
+    with ExitStack() as still:
+        first = still.enter_context(tenure_of(setup))
+        still.enter_context(first.spine.workspace.source_lock("bars"))
         setup.clock.advance_s(EXPIRY_S)
-        with tenure_of(setup) as second:
-            began_s = setup.clock.monotonic_s()
-            with second.spine.workspace.source_lock("bars"):
-                assert setup.clock.monotonic_s() == began_s
-                path = setup.home / "locks" / "bars.lock"
-                assert path.read_text() == "2"
-                with pytest.raises(BusyError), Tenure(setup).spine.workspace.source_lock("bars"):
-                    pass
+        second = still.enter_context(tenure_of(setup))
+        began_s = setup.clock.monotonic_s()
+        with second.spine.workspace.source_lock("bars"):
+            assert setup.clock.monotonic_s() == began_s
+            assert (setup.home / "locks" / "bars.lock").read_text() == "2"
+            other = second.fenced_spine()
+            with pytest.raises(BusyError), other.workspace.source_lock("bars"):
+                raise AssertionError("a lock of the lease that stands holds")
+            other.workspace.database.close()
 
 
 def test_a_lock_that_no_engine_holds_is_waited_for(setup):
