@@ -22,6 +22,7 @@ def save(tx: Connection, vendor: str, *, tokens: float, refilled_us: int) -> Non
     """Keep a vendor's tokens."""
     tx.execute(
         "INSERT INTO rate_buckets (vendor, tokens_millionths, refilled_us) VALUES (?, ?, ?)"
-        " ON CONFLICT (vendor) DO UPDATE SET tokens_millionths = excluded.tokens_millionths, refilled_us = excluded.refilled_us",
+        " ON CONFLICT (vendor) DO UPDATE SET tokens_millionths = excluded.tokens_millionths,"
+        " refilled_us = excluded.refilled_us",
         (vendor, int(tokens * MILLION), refilled_us),
     )

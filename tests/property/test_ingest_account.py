@@ -135,6 +135,6 @@ def test_the_accounts_of_all_examples_balance(spine: Spine) -> None:
 
 @pytest.mark.soak
 @given(parts=payloads, chunk=st.integers(1, 12))
-@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_record_of_many_is_accounted_for(spine: Spine, parts: list[list[Sent]], chunk: int) -> None:
     test_every_record_is_accounted_for.hypothesis.inner_test(spine, parts, chunk)  # type: ignore[attr-defined]

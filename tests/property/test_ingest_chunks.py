@@ -87,7 +87,7 @@ def test_chunks_never_show(
 @given(
     before=payloads, after=payloads, chunk=st.integers(1, 9), conflict=st.sampled_from(["correct", "dead"])
 )
-@settings(max_examples=1_500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_chunks_never_show_in_many_payloads(
     spine: Spine, before: list[tuple[str, str]], after: list[tuple[str, str]], chunk: int, conflict: str
 ) -> None:
