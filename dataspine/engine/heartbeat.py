@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dataspine.audit import anchors
+from dataspine.clock import machine_clock
 from dataspine.engine.build import ENGINE
 from dataspine.engine.jobs import put_back_lost
 from dataspine.errors import BusyError
@@ -18,6 +19,7 @@ from dataspine.store.workspace import Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from dataspine.clock import Clock
     from dataspine.engine.build import EngineSetup
     from dataspine.schemas.job import Lease
     from dataspine.store.sqlite import Connection
@@ -32,6 +34,7 @@ class Tenure:
 
     def __init__(self, setup: EngineSetup) -> None:
         self._setup = setup
+        self._clock = machine_clock(setup.clock)
         self._lock = lease.EngineLock(setup.home)
         self.spine = Spine(Workspace(setup.home, setup.clock), ENGINE)
         self.before: Lease | None = None
@@ -85,7 +88,7 @@ class Tenure:
                 put_back_lost(self.spine, tx, in_hand=(), why="the engine was stopped")
                 event = NewEvent(EventType.LEASE_RELEASED, "lease", str(self.token), self.lease.owner, None)
                 self.spine.record(tx, event)
-                lease.release(tx, self.token, now_us=self._setup.clock.now_us())
+                lease.release(tx, self.token, now_us=self._clock.now_us())
             self.spine.anchor()
             last()
         finally:
@@ -113,7 +116,7 @@ class Tenure:
     def _take(self) -> Lease:
         with self.spine.workspace.database.transaction() as tx:
             self.before = lease.read(tx)
-            taken = lease.take(tx, self._lock, owner=owner(), now_us=self._setup.clock.now_us())
+            taken = lease.take(tx, self._lock, owner=owner(), now_us=self._clock.now_us())
             metadata = {"token": taken.token}
             event = NewEvent(
                 EventType.LEASE_TAKEN,
@@ -128,12 +131,12 @@ class Tenure:
 
     def _fence(self, spine: Spine) -> None:
         spine.workspace.lease_token = self.token
-        spine.workspace.database.fence = partial(_beat, setup=self._setup, token=self.token)
+        spine.workspace.database.fence = partial(_beat, clock=self._clock, token=self.token)
 
     def _close(self) -> None:
         self._lock.unlock()
         self.spine.workspace.database.close()
 
 
-def _beat(tx: Connection, *, setup: EngineSetup, token: int) -> None:
-    lease.beat(tx, token, now_us=setup.clock.now_us())
+def _beat(tx: Connection, *, clock: Clock, token: int) -> None:
+    lease.beat(tx, token, now_us=clock.now_us())

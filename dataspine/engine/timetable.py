@@ -43,7 +43,8 @@ class Timetable:
         self._calendars_seen: tuple[int, ...] | None = None
         self.schedules: dict[str, Schedule] = {}
         self.refresh()
-        self._alive_us = setup.clock.now_us() if before is None else before.heartbeat_us
+        now_us = setup.clock.now_us()
+        self._alive_us = now_us if before is None else min(before.heartbeat_us, now_us)
         for source in self.schedules:
             self._seen_us[source] = self._last_seen_us(source)
         self._forget_unscheduled()

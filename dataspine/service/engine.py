@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dataspine.clock import machine_clock
+
 if TYPE_CHECKING:
     from dataspine.engine.engine import EngineEnd
     from dataspine.schemas.job import Job, Lease
@@ -63,7 +65,7 @@ def engine_state(desk: Desk) -> EngineState:
         standing = lease.read(database.connection)
     if standing is None or not standing.owner:
         return EngineState(standing, is_alive=False, beat_age_s=None)
-    now_us = desk.clock.now_us()
+    now_us = machine_clock(desk.clock).now_us()
     is_alive = lease.is_locked(desk.home) and not lease.is_expired(standing, now_us=now_us)
     return EngineState(standing, is_alive, max(now_us - standing.heartbeat_us, 0) / 1e6)
 

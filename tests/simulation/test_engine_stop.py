@@ -9,6 +9,7 @@ import pytest
 
 from dataspine.clock import SystemClock
 from dataspine.service.backfill import BackfillRequest, start_backfill
+from dataspine.store.database import BUSY_TIMEOUT_MS
 from tests.loopback import hang, running_loopback
 from tests.simulation.engine_process import (
     FIRST_DAY,
@@ -91,6 +92,27 @@ def test_a_vendor_that_hangs_keeps_neither_others_nor_the_end_waiting(tmp_path: 
         assert clock.monotonic_s() - began_s < 10
         assert cell(desk, "SELECT state FROM job_slices WHERE job_id = 1 AND slice_no = 1") == "queued"
         assert cell(desk, "SELECT attempts FROM job_slices WHERE job_id = 1 AND slice_no = 1") == 0
+
+
+def test_a_database_that_is_held_by_somebody_for_long_is_waited_for(tmp_path: Path) -> None:
+    """Longer than a writer waits: what could not be written is put back and done again."""
+    days = sessions_from(FIRST_DAY, 6)
+    with running_loopback() as loopback:
+        desk = configure(
+            tmp_path / "home",
+            {"bars": {"url": serve_days(loopback, days, slow_s=0.3), "calendar": "XNYS", "rate": RATE}},
+        )
+        start_backfill(desk, request=_range("bars", 6))
+        engine = started_engine(desk.home)
+        wait_for(desk, "SELECT count(*) FROM job_slices WHERE state = 'succeeded'", 1, process=engine)
+        with desk.acting() as spine, spine.workspace.database.transaction():
+            SystemClock().sleep_s(BUSY_TIMEOUT_MS / 1000 + 3)
+            assert engine.poll() is None
+        wait_for(desk, "SELECT state FROM jobs", "succeeded", process=engine)
+        engine.terminate()
+        assert ended(engine)[0] == 0
+        assert "write_failed" in (desk.home / "logs" / "engine.jsonl").read_text(encoding="ascii")
+        left_of(desk, "bars", 1)
 
 
 def test_a_second_signal_ends_at_once_and_loses_nothing(tmp_path: Path) -> None:

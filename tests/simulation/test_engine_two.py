@@ -48,9 +48,10 @@ def test_a_second_engine_is_refused_with_3(tmp_path: Path) -> None:
     desk = configure(tmp_path / "home", {"bars": {"path": "nothing/{date}.csv"}})
     first = started_engine(desk.home)
     wait_until(lambda: _is_alive(desk))
-    code, _, errors = ended(started_engine(desk.home))
-    assert code == 3
-    assert "another engine runs" in errors
+    for rehearsal in ((), ("--now", "2026-01-09T14:30:00Z"), ("--now", "2036-01-09T14:30:00Z")):
+        code, _, errors = ended(started_engine(desk.home, *rehearsal))
+        assert code == 3
+        assert "another engine runs" in errors
     first.terminate()
     assert ended(first)[0] == 0
     assert cell(desk, "SELECT owner FROM lease") == ""
@@ -116,7 +117,8 @@ def test_the_log_is_json_lines(tmp_path: Path) -> None:
     assert ended(engine)[0] == 0
     lines = (desk.home / "logs" / "engine.jsonl").read_text(encoding="ascii").splitlines()
     events = [json.loads(line)["event"] for line in lines]
-    assert [events[0], events[-1]] == ["engine_started", "engine_stopped"]
+    assert {"engine_started", "engine_stopping"} <= set(events)
+    assert events[-1] == "engine_stopped"
 
 
 def _is_alive(desk: Desk) -> bool:
