@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dataspine.store.sqlite import Connection
 
 BREATH_S = 0.002
-"""Pause between two transactions: without it another writer waited up to 3 s, with it 30 ms."""
+"""Pause between two transactions, so that another writer gets a turn; how long it waits: docs/BENCHMARKS.md."""
 
 _log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ _BACKPORTS = {(3, 44): 6, (3, 50): 7}
 def has_safe_wal(release: str = version) -> bool:
     """Whether this SQLite release is free of the WAL-reset race.
 
-    Source: GUARANTEES in docs/reference/database.md#sqlite-version
+    Source: docs/reference/database.md#sqlite-version
     """
     major, minor, patch = (int(part) for part in release.split(".")[:3])
     if (major, minor, patch) >= _FIXED_SINCE:

@@ -57,7 +57,7 @@ CREATE TABLE runs (
   code_version  TEXT    NOT NULL,               -- version and hash of the heart's code
   started_at_us INTEGER NOT NULL,
   finished_at_us INTEGER,
-  owner         TEXT    NOT NULL,               -- process that runs it: host:pid:start
+  owner         TEXT    NOT NULL,               -- process that runs it: host:pid
   rows_read     INTEGER NOT NULL DEFAULT 0,     -- records in the payload
   inserted      INTEGER NOT NULL DEFAULT 0,     -- new keys
   unchanged     INTEGER NOT NULL DEFAULT 0,     -- known keys, same values or restated by a payload received later
